@@ -1,0 +1,1 @@
+"""The arithmetic in plain NumPy: the specification that every backend is tested equal to."""
