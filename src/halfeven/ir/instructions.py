@@ -1,0 +1,317 @@
+"""The integer instructions. Frozen values; tensors are named, every constant stands in the instruction.
+
+``x_zero`` and the like are zero points of the operands. Layouts are ONNX's: (N, C, *spatial), (O, C / group, *kernel).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven.ir.rescale import Accumulator, MeanRescale, Rescale, Target
+from halfeven.numerics.multiplier import Multiplier
+from halfeven.numerics.params import AffineParams
+from halfeven.numerics.profile import Profile
+
+Integers = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Quantize:
+    """Real values -> codes (docs/math/affine.md eq. 2)."""
+
+    name: str
+    x: str
+    y: str
+    params: AffineParams
+    profile: Profile
+
+
+@dataclass(frozen=True, eq=False)
+class Dequantize:
+    """Codes -> real values (docs/math/affine.md eq. 5)."""
+
+    name: str
+    x: str
+    y: str
+    params: AffineParams
+
+
+@dataclass(frozen=True, eq=False)
+class Requantize:
+    """``(q - Zx)`` rescaled: the same reals on another scale."""
+
+    name: str
+    x: str
+    y: str
+    x_zero: int
+    rescale: Rescale
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Sliding window over the spatial axes. ``pads`` is (begin, end) for each axis."""
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+    dilations: tuple[int, ...]
+    ceil_mode: bool = False
+
+    def __str__(self) -> str:
+        text = "x".join(map(str, self.kernel))
+        text += f" stride {self.strides}" if set(self.strides) - {1} else ""
+        text += f" pads {self.pads}" if any(map(any, self.pads)) else ""
+        return text + (f" dilation {self.dilations}" if set(self.dilations) - {1} else "")
+
+
+@dataclass(frozen=True, eq=False)
+class Conv:
+    """``acc[n, o] = sum (x - Zx)(w - Zw) + b`` over each window and group, then rescaled (docs/math/conv.md eq. 7).
+
+    Padding is real zero (code ``Zx``).
+
+    Attributes
+    ----------
+    weight : codes (O, C / group, *kernel). weight_zero : int64 () or (O,). bias : int64 (O,).
+    """
+
+    name: str
+    x: str
+    y: str
+    weight: Integers
+    weight_zero: NDArray[np.int64]
+    bias: NDArray[np.int64]
+    x_zero: int
+    window: Window
+    group: int
+    accumulator: Accumulator
+    rescale: Rescale
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """``acc[..., n] = sum_k (x - Zx)(w - Zw) + b[n]``: matrix product with a constant, then rescaled.
+
+    Attributes
+    ----------
+    weight : codes (K, N). weight_zero : int64 () or (N,). bias : int64 (N,).
+    """
+
+    name: str
+    x: str
+    y: str
+    weight: Integers
+    weight_zero: NDArray[np.int64]
+    bias: NDArray[np.int64]
+    x_zero: int
+    accumulator: Accumulator
+    rescale: Rescale
+
+
+@dataclass(frozen=True, eq=False)
+class MatMul:
+    """``acc = (a - Za) @ (b - Zb)`` of two activations, with NumPy's batch broadcasting, then rescaled."""
+
+    name: str
+    a: str
+    b: str
+    y: str
+    a_zero: int
+    b_zero: int
+    rescale: Rescale
+
+
+@dataclass(frozen=True, eq=False)
+class Add:
+    """``q = clamp(rhe(((a - Za) A1 + (b - Zb) A2) / 2^shift) + Z)``, broadcasting; Sub has a negative ``b_multiplier``."""
+
+    name: str
+    a: str
+    b: str
+    y: str
+    a_zero: int
+    b_zero: int
+    a_multiplier: int
+    b_multiplier: int
+    shift: int
+    target: Target
+
+
+@dataclass(frozen=True, eq=False)
+class Mul:
+    """``acc = (a - Za)(b - Zb)``, broadcasting, then rescaled."""
+
+    name: str
+    a: str
+    b: str
+    y: str
+    a_zero: int
+    b_zero: int
+    rescale: Rescale
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """``y = table[q - first]``: a one-input function over all codes. ``table`` has one entry a code of x."""
+
+    name: str
+    x: str
+    y: str
+    function: str
+    first: int
+    table: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPool:
+    """Largest code of each window; padding never wins."""
+
+    name: str
+    x: str
+    y: str
+    window: Window
+
+
+@dataclass(frozen=True, eq=False)
+class AveragePool:
+    """``sum (x - Zx)`` of each window, divided by its count inside M (one rounding)."""
+
+    name: str
+    x: str
+    y: str
+    window: Window
+    count_include_pad: bool
+    x_zero: int
+    rescale: MeanRescale
+
+
+@dataclass(frozen=True, eq=False)
+class ReduceMean:
+    """``sum (x - Zx)`` over ``axes`` (counted from the front), divided by the count inside M (one rounding)."""
+
+    name: str
+    x: str
+    y: str
+    axes: tuple[int, ...]
+    keepdims: bool
+    x_zero: int
+    rescale: MeanRescale
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax:
+    """``q = clamp(rhe(E[max - q] M0 / (sum E[max - q] 2^shift)) + Z)`` along ``axis`` (docs/math/softmax.md eq. 10).
+
+    Attributes
+    ----------
+    exponentials : uint32 (levels of x,): ``E[d] = rhe(2^30 exp(-d Sx))``.
+    multiplier : ``1 / Sy``, 24 bits.
+    """
+
+    name: str
+    x: str
+    y: str
+    axis: int
+    exponentials: NDArray[np.uint32]
+    multiplier: Multiplier
+    target: Target
+
+
+@dataclass(frozen=True, eq=False)
+class Concat:
+    """Codes side by side along ``axis``; the operands already share one scale."""
+
+    name: str
+    xs: tuple[str, ...]
+    y: str
+    axis: int
+
+
+@dataclass(frozen=True, eq=False)
+class Reshape:
+    """Codes in another shape; 0 keeps the input's size there (unless ``allowzero``), -1 takes what is left."""
+
+    name: str
+    x: str
+    y: str
+    shape: tuple[int, ...]
+    allowzero: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Flatten:
+    """Codes as a matrix (product of the axes before ``axis``, product of the rest)."""
+
+    name: str
+    x: str
+    y: str
+    axis: int
+
+
+@dataclass(frozen=True, eq=False)
+class Transpose:
+    """Codes with permuted axes."""
+
+    name: str
+    x: str
+    y: str
+    permutation: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Float:
+    """A part of the model that has no integer form: run in float32 by ONNX Runtime, for every backend.
+
+    Attributes
+    ----------
+    xs, ys : tensors in and out.
+    operator : its ONNX operator. reason : why it is not lowered.
+    model : the serialized one-node ONNX model, whose inputs and outputs are named as ``xs`` and ``ys``.
+    """
+
+    name: str
+    xs: tuple[str, ...]
+    ys: tuple[str, ...]
+    operator: str
+    reason: str
+    model: bytes
+
+
+Instruction = (
+    Quantize
+    | Dequantize
+    | Requantize
+    | Conv
+    | Linear
+    | MatMul
+    | Add
+    | Mul
+    | Table
+    | MaxPool
+    | AveragePool
+    | ReduceMean
+    | Softmax
+    | Concat
+    | Reshape
+    | Flatten
+    | Transpose
+    | Float
+)
+
+
+def operands(instruction: Instruction) -> tuple[str, ...]:
+    """Names of the tensors that an instruction reads."""
+    if isinstance(instruction, (Concat, Float)):
+        return instruction.xs
+    if isinstance(instruction, (Add, Mul, MatMul)):
+        return instruction.a, instruction.b
+    return (instruction.x,)
+
+
+def results(instruction: Instruction) -> tuple[str, ...]:
+    """Names of the tensors that an instruction writes."""
+    return instruction.ys if isinstance(instruction, Float) else (instruction.y,)
