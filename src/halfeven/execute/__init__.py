@@ -1,0 +1,1 @@
+"""Run a Program: reference (NumPy), native, torch; and float models in ONNX Runtime."""

@@ -1,0 +1,56 @@
+"""The parts of a model that have no integer form, and whole float models, in ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven.errors import ModelError
+from halfeven.ir.instructions import Float
+
+Array = NDArray[Any]
+
+
+@lru_cache(maxsize=256)
+def _session(model: bytes, threads: int, *, optimize: bool) -> Any:
+    return open_session(model, threads=threads, optimize=optimize)
+
+
+def open_session(model: bytes | str, *, threads: int = 0, optimize: bool = True) -> Any:
+    """Open an ONNX Runtime session on the CPU; a model it refuses raises ModelError."""
+    import onnxruntime as ort  # noqa: PLC0415  heavy, only where used
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    if not optimize:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelError(f"ONNX Runtime refuses the model: {_first_line(error)}") from error
+
+
+def run_session(session: Any, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None) -> dict[str, Array]:
+    """Outputs by name; a failure inside ONNX Runtime raises ModelError."""
+    names = list(outputs) if outputs is not None else [o.name for o in session.get_outputs()]
+    try:
+        return dict(zip(names, session.run(names, dict(feeds)), strict=True))
+    except Exception as error:
+        raise ModelError(f"ONNX Runtime cannot run the model: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+
+
+def run_float(part: Float, arrays: Sequence[Array], threads: int = 1) -> tuple[Array, ...]:
+    """Results of a float instruction. One node, so the optimizer is off and every backend gets the same bits."""
+    session = _session(part.model, threads, optimize=False)
+    feeds = {name: np.ascontiguousarray(a) for name, a in zip(part.xs, arrays, strict=True)}
+    values = run_session(session, feeds, part.ys)
+    return tuple(values[name] for name in part.ys)

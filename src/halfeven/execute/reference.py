@@ -1,0 +1,192 @@
+"""Every instruction in plain NumPy, exact: the answer that each backend must give, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven.errors import AccumulatorError, ParameterError
+from halfeven.execute import windows
+from halfeven.ir import instructions as ir
+from halfeven.ir.rescale import Rescale, Target
+from halfeven.numerics import affine
+from halfeven.numerics.multiplier import Multiplier
+from halfeven.numerics.product import convolve
+from halfeven.numerics.requantize import clamp_codes, scale_accumulator
+from halfeven.numerics.rounding import divide_half_even, shift_half_even
+
+Array = NDArray[Any]
+
+
+def from_numpy(a: Array) -> Array:
+    """Return the backend's array: here NumPy's own."""
+    return a
+
+
+def to_numpy(a: Array) -> Array:
+    """Return NumPy's array: here the same."""
+    return a
+
+
+def write(scaled: Array, target: Target) -> Array:
+    """``clamp(scaled + Z)`` as codes."""
+    return clamp_codes(scaled, target.zero_point, target.qmin, target.qmax, target.qtype.storage)
+
+
+def rescale(acc: Array, how: Rescale, axis: int | None = None) -> Array:
+    """``clamp(round(M acc) + Z)``; M one a channel of ``axis``."""
+    m = how.multiplier
+    if m.m0.ndim and axis is not None:
+        channels = [1] * acc.ndim
+        channels[axis] = -1
+        m = Multiplier(m.m0.reshape(channels), m.shift.reshape(channels), m.bits)
+    return write(scale_accumulator(acc, m, how.method), how.target)
+
+
+def centered(codes: Array, zero: int) -> Array:
+    """``q - Z`` as int64."""
+    return codes.astype(np.int64) - zero
+
+
+@singledispatch
+def step(instruction: Any, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    """Results of one instruction on its operands, in order."""
+    raise ParameterError(f"the reference has no rule for {type(instruction).__name__}, given {len(arrays)} operands")
+
+
+@step.register
+def _quantize(i: ir.Quantize, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    return (affine.quantize(arrays[0], i.params, i.profile),)
+
+
+@step.register
+def _dequantize(i: ir.Dequantize, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    return (affine.dequantize(arrays[0], i.params),)
+
+
+@step.register
+def _requantize(i: ir.Requantize, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    return (rescale(centered(arrays[0], i.x_zero), i.rescale),)
+
+
+@step.register
+def _conv(i: ir.Conv, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    x = centered(arrays[0], i.x_zero)
+    zero = i.weight_zero.reshape(-1, *[1] * (i.weight.ndim - 1)) if i.weight_zero.ndim else i.weight_zero
+    w = i.weight.astype(np.int64) - zero
+    acc = convolve(x, w, i.window.strides, i.window.pads, i.window.dilations, i.group)
+    acc = acc + i.bias.reshape(1, -1, *[1] * (acc.ndim - 2))
+    return (rescale(acc, i.rescale, axis=1),)
+
+
+@step.register
+def _linear(i: ir.Linear, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    acc = np.matmul(centered(arrays[0], i.x_zero), i.weight.astype(np.int64) - i.weight_zero) + i.bias
+    return (rescale(acc, i.rescale, axis=-1),)
+
+
+@step.register
+def _matmul(i: ir.MatMul, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    return (rescale(np.matmul(centered(arrays[0], i.a_zero), centered(arrays[1], i.b_zero)), i.rescale),)
+
+
+@step.register
+def _add(i: ir.Add, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    acc = centered(arrays[0], i.a_zero) * i.a_multiplier + centered(arrays[1], i.b_zero) * i.b_multiplier
+    scaled = acc if i.shift == 0 else shift_half_even(acc, np.asarray(i.shift))
+    return (write(scaled, i.target),)
+
+
+@step.register
+def _mul(i: ir.Mul, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    return (rescale(centered(arrays[0], i.a_zero) * centered(arrays[1], i.b_zero), i.rescale),)
+
+
+@step.register
+def _table(i: ir.Table, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    return (i.table[arrays[0].astype(np.int64) - i.first],)
+
+
+@step.register
+def _max_pool(i: ir.MaxPool, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    x = arrays[0]
+    out = windows.output_sizes(x.shape[2:], i.window)
+    lowest = np.iinfo(x.dtype).min
+    padded = np.pad(x, [(0, 0), (0, 0), *windows.reach(x.shape[2:], i.window)], constant_values=lowest)
+    best = np.full((*x.shape[:2], *out), lowest, x.dtype)
+    for tap in windows.taps(i.window, out):
+        best = np.maximum(best, padded[(slice(None), slice(None), *tap)])
+    return (best,)
+
+
+@step.register
+def _average_pool(i: ir.AveragePool, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    x = centered(arrays[0], i.x_zero)
+    spatial = x.shape[2:]
+    out = windows.output_sizes(spatial, i.window)
+    padded = np.pad(x, [(0, 0), (0, 0), *windows.reach(spatial, i.window)])
+    total = np.zeros((*x.shape[:2], *out), np.int64)
+    for tap in windows.taps(i.window, out):
+        total += padded[(slice(None), slice(None), *tap)]
+    m = i.rescale.multiplier(windows.counts(spatial, i.window, include_pad=i.count_include_pad))
+    return (write(scale_accumulator(total, m, i.rescale.method), i.rescale.target),)
+
+
+@step.register
+def _reduce_mean(i: ir.ReduceMean, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    x = centered(arrays[0], i.x_zero)
+    count = int(np.prod([x.shape[k] for k in i.axes]))
+    if count == 0:
+        raise ParameterError(f"the mean over axes {i.axes} of shape {x.shape} has nothing to average")
+    total = x.sum(axis=i.axes, keepdims=i.keepdims)
+    return (write(scale_accumulator(total, i.rescale.multiplier(count), i.rescale.method), i.rescale.target),)
+
+
+def check_softmax(i: ir.Softmax, length: int) -> None:
+    """Raise AccumulatorError where the denominator could leave int64."""
+    shift = max(int(i.multiplier.shift), 0)
+    if (length << 30 + shift) >= 1 << 62:
+        raise AccumulatorError(
+            f"a softmax over {length} values at output scale {1 / float(i.multiplier.value):.3g} is too long"
+        )
+
+
+@step.register
+def _softmax(i: ir.Softmax, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    q = arrays[0].astype(np.int64)
+    check_softmax(i, q.shape[i.axis])
+    if q.size == 0:
+        return (q.astype(i.target.qtype.storage),)
+    e = i.exponentials[q.max(axis=i.axis, keepdims=True) - q].astype(np.int64)
+    shift = int(i.multiplier.shift)
+    numerator = e * int(i.multiplier.m0) << max(-shift, 0)
+    denominator = e.sum(axis=i.axis, keepdims=True) << max(shift, 0)
+    return (write(divide_half_even(numerator, denominator), i.target),)
+
+
+@step.register
+def _concat(i: ir.Concat, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    return (np.concatenate(arrays, axis=i.axis),)
+
+
+@step.register
+def _reshape(i: ir.Reshape, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    x = arrays[0]
+    shape = i.shape if i.allowzero else tuple(x.shape[k] if n == 0 else n for k, n in enumerate(i.shape))
+    return (x.reshape(shape),)
+
+
+@step.register
+def _flatten(i: ir.Flatten, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    x = arrays[0]
+    axis = i.axis + x.ndim if i.axis < 0 else i.axis
+    return (x.reshape(int(np.prod(x.shape[:axis])), int(np.prod(x.shape[axis:]))),)
+
+
+@step.register
+def _transpose(i: ir.Transpose, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    return (arrays[0].transpose(i.permutation),)

@@ -1,0 +1,112 @@
+"""Walk a Program with one backend, freeing each tensor after its last use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven.errors import HalfevenError, NotANumberError
+from halfeven.execute.float_part import run_float
+from halfeven.ir.instructions import Float, Instruction, Quantize, operands, results
+from halfeven.ir.program import Program
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Executes instructions: ``step(instruction, arrays)`` in its own arrays, with the way in and out of NumPy."""
+
+    name: str
+    step: Callable[[Instruction, Sequence[Any]], tuple[Any, ...]]
+    from_numpy: Callable[[Array], Any]
+    to_numpy: Callable[[Any], Array]
+
+
+def run_program(
+    program: Program, values: Mapping[str, Array], wanted: Sequence[str], backend: Backend
+) -> dict[str, Array]:
+    """Tensors ``wanted`` of a run that starts from ``values``.
+
+    ``values`` may hold model inputs or tensors of codes inside the boundary; instructions whose results nobody
+    wants, or that are given, are left out.
+
+    Raises
+    ------
+    HalfevenError
+        With the instruction's name, when one fails.
+    """
+    todo = _needed(program, set(values), wanted)
+    alive: dict[str, Any] = {name: backend.from_numpy(a) for name, a in values.items()}
+    for name in {n for k in todo for n in operands(program.instructions[k])} | set(wanted):
+        if name in program.constants:
+            alive[name] = backend.from_numpy(program.constants[name])
+    uses = _uses(program, todo, wanted)
+    for k in todo:
+        instruction = program.instructions[k]
+        arrays = [alive[name] for name in operands(instruction)]
+        alive.update(zip(results(instruction), _step(instruction, arrays, backend), strict=True))
+        for name in operands(instruction):
+            uses[name] -= 1
+            if not uses[name]:
+                del alive[name]
+    return {name: backend.to_numpy(alive[name]) for name in wanted}
+
+
+def _step(instruction: Instruction, arrays: Sequence[Any], backend: Backend) -> tuple[Any, ...]:
+    try:
+        if isinstance(instruction, Float):
+            outputs = run_float(instruction, [backend.to_numpy(a) for a in arrays])
+            return tuple(backend.from_numpy(a) for a in outputs)
+        return backend.step(instruction, arrays)
+    except NotANumberError as error:
+        tensor = instruction.x if isinstance(instruction, Quantize) else instruction.name
+        raise NotANumberError(error.count, tensor) from error
+    except HalfevenError as error:
+        raise type(error)(f"{type(instruction).__name__} '{instruction.name}': {error}") from error
+
+
+def _needed(program: Program, given: set[str], wanted: Sequence[str]) -> list[int]:
+    needed, todo = set(wanted) - given, []
+    for k in range(len(program) - 1, -1, -1):
+        instruction = program.instructions[k]
+        if needed & set(results(instruction)):
+            todo.append(k)
+            needed |= set(operands(instruction)) - given
+    return todo[::-1]
+
+
+def _uses(program: Program, todo: Sequence[int], wanted: Sequence[str]) -> dict[str, int]:
+    uses = dict.fromkeys(wanted, 1)
+    for k in todo:
+        for name in operands(program.instructions[k]):
+            uses[name] = uses.get(name, 0) + 1
+    return uses
+
+
+def reference_backend() -> Backend:
+    """The NumPy reference, which defines every answer."""
+    from halfeven.execute import reference as module  # noqa: PLC0415
+
+    return Backend("reference", module.step, module.from_numpy, module.to_numpy)
+
+
+def native_backend(threads: int | None = None) -> Backend:
+    """The compiled kernels; ``threads`` None for every core."""
+    from halfeven.execute import native as module  # noqa: PLC0415
+
+    count = 0 if threads is None else threads
+    return Backend(
+        "native", lambda i, arrays: module.step(i, arrays, threads=count), module.from_numpy, module.to_numpy
+    )
+
+
+def torch_backend(device: str = "cpu") -> Backend:
+    """PyTorch on a device."""
+    from halfeven.execute import torch_backend as module  # noqa: PLC0415
+
+    return Backend("torch", module.step, lambda a: module.from_numpy(np.asarray(a), device), module.to_numpy)
