@@ -1,0 +1,130 @@
+#include <cmath>
+#include <limits>
+
+#include "bindings/arrays.h"
+
+namespace halfeven::bindings {
+namespace {
+
+using native::Type;
+
+template <class Enum>
+Enum choice(int value, int count, const char* name) {
+  if (value >= 0 && value < count) return static_cast<Enum>(value);
+  const std::string text =
+      std::string(name) + " is " + std::to_string(value) + ", expected 0 to " + std::to_string(count - 1);
+  throw nb::value_error(text.c_str());
+}
+
+struct Range {
+  std::int64_t min;
+  std::int64_t max;
+};
+
+Range range_of(Type type) {
+  switch (type) {
+    case Type::s8:
+      return {-128, 127};
+    case Type::u8:
+      return {0, 255};
+    case Type::s16:
+      return {-32768, 32767};
+    case Type::u16:
+      return {0, 65535};
+    case Type::s32:
+      return {std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()};
+    default:
+      throw nb::type_error("codes are int8, uint8, int16, uint16 or int32");
+  }
+}
+
+void check_codes(std::int64_t qmin, std::int64_t qmax, Type type) {
+  const Range range = range_of(type);
+  if (range.min <= qmin && qmin <= qmax && qmax <= range.max) return;
+  const std::string text = "[qmin, qmax] is [" + std::to_string(qmin) + ", " + std::to_string(qmax) +
+                           "], expected a range inside that of the output's type, [" + std::to_string(range.min) +
+                           ", " + std::to_string(range.max) + "]";
+  throw nb::value_error(text.c_str());
+}
+
+std::int64_t quantize(const InArray& x, const OutArray& out, const Parameters<float>& scale,
+                      const Parameters<std::int32_t>& zero_point, std::int64_t qmin, std::int64_t qmax,
+                      std::int64_t outer, std::int64_t inner, int scaling, bool zero_point_inside, int rounding,
+                      int isa, int threads) {
+  const native::Layout layout = layout_of(outer, scale.size(), inner, x.size(), out.size());
+  const Type out_type = type_of(out.dtype(), "out");
+  if (type_of(x.dtype(), "x") != Type::f32) throw nb::type_error("x must hold float32; convert it first");
+  check_size("zero_point", zero_point.size(), scale.size());
+  check_codes(qmin, qmax, out_type);
+  const native::QuantizeRule rule{choice<native::Scaling>(scaling, 2, "scaling"), zero_point_inside,
+                                  choice<native::Rounding>(rounding, 3, "rounding"),
+                                  static_cast<std::int32_t>(qmin), static_cast<std::int32_t>(qmax)};
+  const native::Execution execution = execution_of(isa, threads);
+  const nb::gil_scoped_release release;
+  return native::quantize(static_cast<const float*>(x.data()), out.data(), out_type,
+                          {span_of(scale), span_of(zero_point)}, rule, layout, execution);
+}
+
+void dequantize(const InArray& q, const OutArray& out, const Parameters<float>& scale,
+                const Parameters<std::int32_t>& zero_point, std::int64_t outer, std::int64_t inner, int isa,
+                int threads) {
+  const native::Layout layout = layout_of(outer, scale.size(), inner, q.size(), out.size());
+  const Type in_type = type_of(q.dtype(), "q");
+  static_cast<void>(range_of(in_type));
+  if (type_of(out.dtype(), "out") != Type::f32) throw nb::type_error("out must hold float32");
+  check_size("zero_point", zero_point.size(), scale.size());
+  const native::Execution execution = execution_of(isa, threads);
+  const nb::gil_scoped_release release;
+  native::dequantize(q.data(), in_type, static_cast<float*>(out.data()), {span_of(scale), span_of(zero_point)},
+                     layout, execution);
+}
+
+void check_multipliers(const Parameters<std::int64_t>& m0, const Parameters<float>& real_f32) {
+  for (std::size_t c = 0; c < m0.size(); ++c) {
+    if (m0.data()[c] < 0 || m0.data()[c] > std::numeric_limits<std::int32_t>::max()) {
+      throw nb::value_error("each m0 must lie in [0, 2^31)");
+    }
+    if (!std::isfinite(real_f32.data()[c])) throw nb::value_error("each multiplier_f32 must be finite");
+  }
+}
+
+void requantize(const InArray& acc, const OutArray& out, const Parameters<std::int64_t>& m0,
+                const Parameters<std::int32_t>& shift, std::int64_t zero_point, std::int64_t qmin,
+                std::int64_t qmax, std::int64_t outer, std::int64_t inner, int method,
+                const Parameters<float>& multiplier_f32, int isa, int threads) {
+  const native::Layout layout = layout_of(outer, m0.size(), inner, acc.size(), out.size());
+  const Type acc_type = type_of(acc.dtype(), "acc");
+  const Type out_type = type_of(out.dtype(), "out");
+  if (acc_type != Type::s32 && acc_type != Type::s64) throw nb::type_error("acc must hold int32 or int64");
+  check_size("shift", shift.size(), m0.size());
+  check_size("multiplier_f32", multiplier_f32.size(), m0.size());
+  check_codes(qmin, qmax, out_type);
+  check_codes(zero_point, zero_point, Type::s32);
+  check_multipliers(m0, multiplier_f32);
+  const native::RequantizeRule rule{choice<native::Requantize>(method, 4, "method"),
+                                    static_cast<std::int32_t>(zero_point), static_cast<std::int32_t>(qmin),
+                                    static_cast<std::int32_t>(qmax)};
+  const native::Execution execution = execution_of(isa, threads);
+  const nb::gil_scoped_release release;
+  native::requantize(acc.data(), acc_type, out.data(), out_type,
+                     {span_of(m0), span_of(shift), span_of(multiplier_f32)}, rule, layout, execution);
+}
+
+}  // namespace
+
+void bind_elementwise(nb::module_& m) {
+  using nb::arg;
+  m.def("quantize", &quantize, arg("x").noconvert(), arg("out").noconvert(), arg("scale").noconvert(),
+        arg("zero_point").noconvert(), arg("qmin"), arg("qmax"), arg("outer"), arg("inner"), arg("scaling"),
+        arg("zero_point_inside"), arg("rounding"), arg("isa") = -1, arg("threads") = 0,
+        "Write the codes of x to out and return the number of NaN (their code is clamp(Z)).");
+  m.def("dequantize", &dequantize, arg("q").noconvert(), arg("out").noconvert(), arg("scale").noconvert(),
+        arg("zero_point").noconvert(), arg("outer"), arg("inner"), arg("isa") = -1, arg("threads") = 0,
+        "Write f32(f32(q - Z) * S) to out.");
+  m.def("requantize", &requantize, arg("acc").noconvert(), arg("out").noconvert(), arg("m0").noconvert(),
+        arg("shift").noconvert(), arg("zero_point"), arg("qmin"), arg("qmax"), arg("outer"), arg("inner"),
+        arg("method"), arg("multiplier_f32").noconvert(), arg("isa") = -1, arg("threads") = 0,
+        "Write clamp(round(acc * m0 / 2^shift) + Z) to out, the product exact.");
+}
+
+}  // namespace halfeven::bindings

@@ -1,0 +1,30 @@
+// A small pool: the caller works too, idle workers sleep, threads = 1 never creates one.
+#pragma once
+
+#include <cstdint>
+
+namespace halfeven::native {
+
+// A task: `run(context, item)` for each item in [0, items), each exactly once, in any order and on any thread.
+struct Task {
+  void (*run)(void* context, std::int64_t item);
+  void* context;
+  std::int64_t items;
+};
+
+// Runs the task on up to `threads` threads (the caller included) and returns when every item is done. A call from
+// inside a task, or while another caller holds the workers, runs on the calling thread alone. `run` must not throw.
+// Each participating thread runs in the default floating-point mode.
+void parallel_for(const Task& task, int threads);
+
+template <class Body>
+void parallel_for(std::int64_t items, int threads, Body& body) {
+  parallel_for(Task{[](void* context, std::int64_t item) { (*static_cast<Body*>(context))(item); }, &body, items},
+               threads);
+}
+
+// The processors of the affinity mask; HALFEVEN_NUM_THREADS (a positive integer) overrides it.
+// Throws std::invalid_argument where that variable holds anything else.
+int default_threads();
+
+}  // namespace halfeven::native

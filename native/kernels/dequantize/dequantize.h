@@ -1,0 +1,35 @@
+// Dequantize integer codes to float32: r = f32(f32(q - Z) * S), the difference exact.
+// Plain data and declarations only, see quantize.h.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/kernel_table.h"
+
+namespace halfeven::native {
+
+// A contiguous run of elements. `scale` and `zero_point` hold one entry, or `count` entries when per_element is set.
+struct DequantizeRun {
+  const void* q;
+  float* out;
+  std::int64_t count;
+  const float* scale;
+  const std::int32_t* zero_point;
+  bool per_element;
+  bool stream;
+};
+
+using DequantizeKernel = void (*)(const DequantizeRun& run);
+
+#define HALFEVEN_KERNEL(in, out, isa) void dequantize_##in##_##out##_##isa(const DequantizeRun& run);
+#include "kernels/dequantize/kernels.inc"
+#undef HALFEVEN_KERNEL
+
+inline constexpr Kernel<DequantizeKernel> dequantize_kernels[] = {
+#define HALFEVEN_KERNEL(in, out, isa) \
+  {"dequantize_" #in "_" #out "_" #isa, Type::in, Type::out, Isa::isa, dequantize_##in##_##out##_##isa},
+#include "kernels/dequantize/kernels.inc"
+#undef HALFEVEN_KERNEL
+};
+
+}  // namespace halfeven::native
