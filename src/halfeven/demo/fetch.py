@@ -163,7 +163,8 @@ def unpack(archive: Path, package: Package, target: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
     except _BROKEN_ARCHIVE as error:
-        message = f"'{archive.name}' of {package} cannot be unpacked ({error}): try again"
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        message = f"'{archive.name}' of {package} cannot be unpacked ({reason}): try again"
         raise DataError(message, source=str(archive)) from error
 
 
