@@ -34,7 +34,7 @@ def output_sizes(spatial: Sequence[int], window: Window) -> tuple[int, ...]:
 
 
 def reach(spatial: Sequence[int], window: Window) -> list[tuple[int, int]]:
-    """Padding (begin, end) of each axis such that the last window, too, lies inside (more than ``pads`` in ceil mode)."""
+    """Padding (begin, end) of each axis that holds every window, also the last one of ceil mode."""
     padding = []
     for k, n in enumerate(spatial):
         begin, end = window.pads[k]

@@ -127,7 +127,7 @@ class MatMul:
 
 @dataclass(frozen=True, eq=False)
 class Add:
-    """``q = clamp(rhe(((a - Za) A1 + (b - Zb) A2) / 2^shift) + Z)``, broadcasting; Sub has a negative ``b_multiplier``."""
+    """``q = clamp(rhe(((a - Za) A1 + (b - Zb) A2) / 2^shift) + Z)``, broadcasting; Sub has a negative A2."""
 
     name: str
     a: str

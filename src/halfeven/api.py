@@ -1,0 +1,248 @@
+"""Models: quantize one, load one, run it. The names behind ``halfeven.quantize_model`` and ``halfeven.load``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from halfeven.errors import DataError, ModelError, NotANumberError, ParameterError, UnavailableError, UnsupportedError
+from halfeven.execute import run as execute
+from halfeven.ir.program import Port, Program
+from halfeven.numerics.profile import JOURNEY6, ONNXRUNTIME, Profile, get_profile
+from halfeven.numerics.qtype import QType, int8
+
+if TYPE_CHECKING:
+    import onnx
+    import onnx_ir as ir
+
+    from halfeven.ptq.quantize import Progress, PtqResult
+
+Array = NDArray[Any]
+BACKENDS = ("native", "reference", "torch", "onnxruntime")
+
+
+class QuantizedModel:
+    """An integer model: standard QDQ ONNX, and the Program that it means.
+
+    Attributes
+    ----------
+    program : the integer instructions; iterate or print it.
+    inputs, outputs : name, shape, dtype and AffineParams of each boundary.
+    source : where it came from, for messages.
+    ptq : what post-training quantization did, for a model made by :func:`quantize_model`; else None.
+    """
+
+    def __init__(self, graph: ir.Model, program: Program, source: str, ptq: PtqResult | None = None) -> None:
+        self._graph = graph
+        self._session: Any = None
+        self.program = program
+        self.source = source
+        self.ptq = ptq
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """The model's inputs."""
+        return self.program.inputs
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """The model's outputs."""
+        return self.program.outputs
+
+    @property
+    def profile(self) -> Profile:
+        """The arithmetic that its nodes mean."""
+        return self.program.profile
+
+    def __repr__(self) -> str:
+        ports = ", ".join(p.name for p in self.inputs), ", ".join(p.name for p in self.outputs)
+        return f"QuantizedModel({self.source!r}, {ports[0]} -> {ports[1]}, profile={self.profile.name})"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write standard QDQ ONNX, whole or not at all; the profile stands in its metadata."""
+        from halfeven.interop import write_model  # noqa: PLC0415
+
+        write_model(self._graph, path)
+
+    def run(
+        self, feeds: Mapping[str, ArrayLike], backend: str = "native", threads: int | None = None
+    ) -> dict[str, Array]:
+        """Outputs by name, float32 at the boundary.
+
+        Parameters
+        ----------
+        feeds : one array an input; float64 is rounded once to float32.
+        backend : native, reference, torch (these three give the same bits) or onnxruntime.
+        threads : None for every core.
+
+        Raises
+        ------
+        DataError
+            If a name, shape or type does not fit; NotANumberError if an input holds NaN.
+        """
+        values = {p.name: _checked_real(p, feeds) for p in self._named(feeds)}
+        if backend == "onnxruntime":
+            return self._run_onnxruntime(values, threads)
+        return execute.run_program(self.program, values, [p.name for p in self.outputs], _backend(backend, threads))
+
+    def run_codes(
+        self, feeds: Mapping[str, ArrayLike], backend: str = "native", threads: int | None = None
+    ) -> dict[str, Array]:
+        """Integer codes in and out, by the names of the model's inputs and outputs: no boundary nodes.
+
+        A boundary that carries no codes takes and gives its values as they are.
+        """
+        if backend == "onnxruntime":
+            raise ParameterError(
+                "run_codes has the backends native, reference and torch: ONNX Runtime starts from floats"
+            )
+        values = {p.codes or p.name: _checked_codes(p, feeds) for p in self._named(feeds)}
+        wanted = [p.codes or p.name for p in self.outputs]
+        found = execute.run_program(self.program, values, wanted, _backend(backend, threads))
+        return {p.name: found[p.codes or p.name] for p in self.outputs}
+
+    def _named(self, feeds: Mapping[str, ArrayLike]) -> tuple[Port, ...]:
+        names = [p.name for p in self.inputs]
+        missing, extra = [n for n in names if n not in feeds], [n for n in feeds if n not in names]
+        if missing or extra:
+            wrong = f"'{missing[0]}' is missing" if missing else f"there is no '{extra[0]}'"
+            raise DataError(f"inputs are {', '.join(names)}: {wrong}", source=self.source)
+        return self.inputs
+
+    def _run_onnxruntime(self, values: Mapping[str, Array], threads: int | None) -> dict[str, Array]:
+        from halfeven.execute.float_part import open_session, run_session  # noqa: PLC0415
+        from halfeven.interop import to_bytes  # noqa: PLC0415
+
+        if self._session is None or self._session[0] != threads:
+            self._session = threads, open_session(to_bytes(self._graph), threads=threads or 0)
+        return run_session(self._session[1], values)
+
+
+def _backend(name: str, threads: int | None) -> execute.Backend:
+    if threads is not None and threads < 1:
+        raise ParameterError(f"threads must be at least 1, or None for every core: {threads}")
+    if name == "native":
+        return execute.native_backend(threads)
+    if name == "reference":
+        return execute.reference_backend()
+    if name == "torch":
+        try:
+            return execute.torch_backend()
+        except ImportError:
+            raise UnavailableError("backend torch needs PyTorch: pip install 'halfeven[torch]'", name="torch") from None
+    raise ParameterError(f"no backend is named {name!r}: one of {', '.join(BACKENDS)} was expected")
+
+
+def _checked_real(port: Port, feeds: Mapping[str, ArrayLike]) -> Array:
+    a = np.asarray(feeds[port.name])
+    if port.dtype == np.float32 and a.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            a = a.astype(np.float32, copy=False)
+    if a.dtype != port.dtype:
+        raise DataError(f"input '{port.name}' takes {port.dtype}, not {a.dtype}")
+    _check_shape(port, a)
+    if a.dtype.kind == "f" and np.isnan(a).any():
+        raise NotANumberError(int(np.isnan(a).sum()), port.name)
+    return a
+
+
+def _checked_codes(port: Port, feeds: Mapping[str, ArrayLike]) -> Array:
+    if port.params is None:
+        return _checked_real(port, feeds)
+    a = np.asarray(feeds[port.name])
+    if a.dtype != port.params.qtype.storage:
+        raise DataError(f"input '{port.name}' takes codes of {port.params.qtype.storage}, not {a.dtype}")
+    _check_shape(port, a)
+    return a
+
+
+def _check_shape(port: Port, a: Array) -> None:
+    if port.shape is None:
+        return
+    fits = len(port.shape) == a.ndim and all(
+        not isinstance(n, int) or n == m for n, m in zip(port.shape, a.shape, strict=True)
+    )
+    if not fits:
+        expected = ", ".join(map(str, port.shape))
+        raise DataError(f"input '{port.name}' takes shape ({expected}), not {a.shape}")
+
+
+def quantize_model(
+    model: str | os.PathLike[str] | onnx.ModelProto,
+    data: Any,
+    *,
+    activations: QType | str = int8,
+    weights: QType | str = int8,
+    config: Any = None,
+    method: str = "max",
+    profile: str | Profile = JOURNEY6,
+    strict: bool = False,
+    progress: Progress | bool | None = None,
+) -> QuantizedModel:
+    """Post-training quantization: a float ONNX model and some of its inputs in, an integer model out.
+
+    Parameters
+    ----------
+    model : a file, or a loaded ModelProto; opset 9 or later.
+    data : calibration samples: an iterable of dicts of arrays, an array or dict of arrays with a leading sample axis,
+        a ``.npz``, a folder (``<folder>/<input>/<k>.npy``, or ``.npy`` files for a one-input model), or a DataLoader.
+    activations, weights : code types.
+    method : how a tensor's range is chosen from what was seen: max or percentile.
+    profile : the arithmetic that the model is made for.
+    strict : refuse a model of which a part would run in float32.
+    progress : called with (done, total or None) samples; None or False for silence.
+
+    Raises
+    ------
+    ModelError, DataError, UnsupportedError
+        One line each, naming the file, node, tensor or sample.
+    """
+    from halfeven.lower import lower  # noqa: PLC0415
+    from halfeven.ptq.quantize import quantize  # noqa: PLC0415
+
+    if config is not None:
+        raise UnsupportedError("quant_config.json is not read yet: leave config out")
+    result = quantize(
+        model,
+        data,
+        activations=activations,
+        weights=weights,
+        method=method,
+        profile=profile,
+        progress=progress if callable(progress) else None,
+    )
+    program = lower(result.model, get_profile(profile), strict=strict, name=result.model.graph.name or "model")
+    return QuantizedModel(result.model, program, str(getattr(model, "name", None) or _source(model)), result)
+
+
+def load(
+    path: str | os.PathLike[str] | onnx.ModelProto, profile: str | Profile | None = None, *, strict: bool = False
+) -> QuantizedModel:
+    """Read a quantized ONNX model.
+
+    Parameters
+    ----------
+    path : QDQ ONNX, ours or another tool's.
+    profile : the arithmetic that its nodes mean; by default what the file's own metadata names, else ``onnxruntime``.
+    strict : refuse a model of which a part runs in float32.
+    """
+    from halfeven.interop import metadata, read_model  # noqa: PLC0415
+    from halfeven.lower import lower  # noqa: PLC0415
+
+    model = read_model(path)
+    named = metadata(model).get("halfeven.profile", ONNXRUNTIME.name)
+    if not any(node.op_type in ("QuantizeLinear", "DequantizeLinear") for node in model.graph):
+        raise ModelError(
+            f"{_source(path)}: no QuantizeLinear or DequantizeLinear in it: a float model is made integer by quantize",
+            source=_source(path),
+        )
+    program = lower(model, get_profile(profile or named), strict=strict, name=model.graph.name or "model")
+    return QuantizedModel(model, program, _source(path))
+
+
+def _source(model: Any) -> str:
+    return os.fspath(model) if isinstance(model, (str, os.PathLike)) else "model"

@@ -1,0 +1,170 @@
+"""QDQ graph -> Program.
+
+Every QuantizeLinear ends a site: operator (+ bias) (+ activation) between DequantizeLinear and QuantizeLinear. A rule
+turns the site into integer instructions. What no rule takes, and whatever is read as floats, runs in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from halfeven.errors import HalfevenError, UnsupportedError
+from halfeven.interop.qdq import read_quantize
+from halfeven.interop.single_node import single_node_model
+from halfeven.ir.instructions import Dequantize, Float, Instruction, Quantize
+from halfeven.ir.program import Program
+from halfeven.lower.assemble import assemble
+from halfeven.lower.match import find_site
+from halfeven.lower.rules import RULES
+from halfeven.lower.site import NotLowered, Site, constant_of, operand_of
+from halfeven.numerics import affine
+from halfeven.numerics.profile import Profile, get_profile
+
+QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
+
+
+@dataclass
+class _Plan:
+    """What is decided of each node before anything is emitted."""
+
+    lowered: dict[ir.Node, list[Instruction]] = field(default_factory=dict)  # by the QuantizeLinear that ends the site
+    reasons: dict[ir.Node, str] = field(default_factory=dict)  # operators that a rule refused
+    floats: set[ir.Value] = field(default_factory=set)  # values that somebody reads as floats
+
+
+def lower(model: ir.Model, profile: str | Profile, *, strict: bool = False, name: str = "model") -> Program:
+    """Integer instructions of a QDQ graph.
+
+    Parameters
+    ----------
+    model : opset 21, shapes inferred.
+    profile : the arithmetic its nodes mean.
+    strict : refuse a model of which a part runs in float32.
+
+    Raises
+    ------
+    UnsupportedError
+        Under ``strict``, naming each float node and why; or for a node that cannot run at all.
+    """
+    profile = get_profile(profile)
+    graph = model.graph
+    plan = _Plan()
+    for node in graph:
+        if node.op_type == QUANTIZE:
+            _plan_site(node, plan, profile)
+    _spread_floats(graph, plan)
+    instructions = [i for node in graph for i in _emit(node, plan, profile)]
+    program = assemble(model, profile, instructions, name)
+    if strict and program.float_parts:
+        parts = "; ".join(f"{p.operator} '{p.name}': {p.reason}" for p in program.float_parts[:8])
+        more = f" (and {len(program.float_parts) - 8} more)" if len(program.float_parts) > 8 else ""  # noqa: PLR2004
+        names = [p.name for p in program.float_parts]
+        raise UnsupportedError(f"{len(names)} node(s) would run in float32: {parts}{more}", nodes=names)
+    return program
+
+
+def _plan_site(quantize: ir.Node, plan: _Plan, profile: Profile) -> None:
+    value = quantize.inputs[0]
+    if value is None or constant_of(value) is not None:
+        return  # a constant: its codes are read where they are used
+    producer = value.producer()
+    if producer is None:
+        plan.floats.add(value)  # a float input: quantized at the boundary
+        return
+    try:
+        plan.lowered[quantize] = _lower_site(quantize, profile)
+    except NotLowered as reason:
+        plan.reasons.setdefault(producer, str(reason))
+        plan.floats.add(value)
+
+
+def _lower_site(quantize: ir.Node, profile: Profile) -> list[Instruction]:
+    value = quantize.inputs[0]
+    producer = None if value is None else value.producer()
+    if producer is not None and producer.op_type == DEQUANTIZE:
+        return RULES["Identity"](_identity_site(quantize, profile))
+    site, _ = find_site(quantize, profile)
+    rule = RULES.get(site.node.op_type) if site.node.domain in ("", "ai.onnx") else None
+    if rule is None:
+        raise NotLowered(f"{site.node.op_type} has no integer form here")
+    try:
+        return rule(site)
+    except HalfevenError as error:
+        raise NotLowered(str(error)) from error
+
+
+def _identity_site(quantize: ir.Node, profile: Profile) -> Site:
+    return Site(quantize, None, str(quantize.outputs[0].name), read_quantize(quantize), None, None, profile)
+
+
+def _spread_floats(graph: ir.Graph, plan: _Plan) -> None:
+    """Mark what is read as floats: by the outputs, and by every operator that must itself run in float32."""
+    plan.floats |= set(graph.outputs)
+    for node in reversed(list(graph)):
+        if node.op_type in (QUANTIZE, DEQUANTIZE) or not plan.floats & set(node.outputs):
+            continue
+        plan.floats |= {v for v in _reads(node) if v is not None}
+
+
+def _reads(node: ir.Node) -> Iterable[ir.Value | None]:
+    if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
+        raise UnsupportedError(
+            f"{node.op_type} '{node.name}' holds a graph of its own, which cannot run here: cut the model there",
+            nodes=[node.name or ""],
+        )
+    return list(node.inputs)
+
+
+def _emit(node: ir.Node, plan: _Plan, profile: Profile) -> list[Instruction]:
+    if node.op_type == QUANTIZE:
+        return _emit_quantize(node, plan, profile)
+    if not plan.floats & set(node.outputs):
+        return []
+    if node.op_type == DEQUANTIZE:
+        if _constant_operand(node, profile) is not None:
+            return []
+        x, y = node.inputs[0], node.outputs[0]
+        return [Dequantize(node.name or str(y.name), str(x.name if x else ""), str(y.name), read_quantize(node))]
+    reason = plan.reasons.get(node) or _reason(node)
+    xs = tuple(str(v.name) for v in node.inputs if v is not None and _real_of(v, profile) is None)
+    ys = tuple(str(v.name) for v in node.outputs if v.name)
+    model = single_node_model(
+        node, {str(v.name): r for v in node.inputs if v and (r := _real_of(v, profile)) is not None}
+    )
+    return [Float(node.name or ys[0], xs, ys, node.op_type, reason, model)]
+
+
+def _reason(node: ir.Node) -> str:
+    if node.op_type not in RULES:
+        return f"{node.op_type} has no integer form here"
+    return "its result is not quantized, or is also read as floats"
+
+
+def _real_of(value: ir.Value, profile: Profile) -> NDArray[Any] | None:
+    """The constant that a float node reads, dequantized where it is stored as codes; else None."""
+    known = constant_of(value)
+    if known is not None:
+        return known
+    producer = value.producer()
+    if producer is None or producer.op_type != DEQUANTIZE:
+        return None
+    return _constant_operand(producer, profile)
+
+
+def _constant_operand(node: ir.Node, profile: Profile) -> NDArray[Any] | None:
+    operand = operand_of(node.outputs[0], profile)
+    return None if operand.constant is None else affine.dequantize(operand.constant, operand.params)
+
+
+def _emit_quantize(node: ir.Node, plan: _Plan, profile: Profile) -> list[Instruction]:
+    if node in plan.lowered:
+        return plan.lowered[node]
+    value, y = node.inputs[0], str(node.outputs[0].name)
+    if value is None or constant_of(value) is not None:
+        return []
+    return [Quantize(node.name or y, str(value.name), y, read_quantize(node), profile)]

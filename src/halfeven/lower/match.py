@@ -1,0 +1,109 @@
+"""Find, behind a QuantizeLinear, the operator with its bias and fused activation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from halfeven.interop.qdq import read_quantize
+from halfeven.lower.site import NotLowered, Site, real_constant
+from halfeven.numerics.profile import Profile
+
+PRODUCTS = ("Conv", "Gemm", "MatMul")
+
+
+@dataclass(frozen=True)
+class Clamp:
+    """Real bounds; None where unbounded."""
+
+    low: float | None
+    high: float | None
+
+
+def consumers(value: ir.Value) -> int:
+    """How many places read a value, the graph's outputs included."""
+    return len(tuple(value.uses())) + int(value.is_graph_output())
+
+
+def find_site(quantize: ir.Node, profile: Profile) -> tuple[Site, list[ir.Node]]:
+    """The site that ends in this QuantizeLinear, and the nodes it covers (operator, bias Add, activation).
+
+    Raises
+    ------
+    NotLowered
+        If nothing quantizable stands there.
+    """
+    value, output = quantize.inputs[0], quantize.outputs[0]
+    producer = None if value is None else value.producer()
+    if producer is None:
+        raise NotLowered("it quantizes a float input or constant")
+    covered, clamp = [producer], Clamp(None, None)
+    before = _behind_activation(producer, profile)
+    if before is not None:
+        clamp = _clamp_of(producer, profile)
+        producer = before
+        covered.append(before)
+    product, bias = _behind_bias(producer, profile)
+    if product is not producer:
+        covered.append(product)
+    site = Site(product, bias, str(output.name), read_quantize(quantize), clamp.low, clamp.high, profile)
+    return site, covered
+
+
+def _clamp_of(node: ir.Node, profile: Profile) -> Clamp:
+    if node.op_type == "Relu":
+        return Clamp(0.0, None)
+    bounds = []
+    for k in (1, 2):
+        value = node.inputs[k] if k < len(node.inputs) else None
+        known = real_constant(value, profile)
+        if value is not None and (known is None or known.size != 1):
+            raise NotLowered(f"the bounds of {node.name} are not constant")
+        bounds.append(None if known is None else float(known.reshape(-1)[0]))
+    return Clamp(*bounds)
+
+
+def _behind_activation(node: ir.Node, _profile: Profile) -> ir.Node | None:
+    """The operator that a Relu or Clip follows directly, unquantized and unread by others; else None."""
+    value = node.inputs[0] if node.op_type in ("Relu", "Clip") else None
+    if value is None:
+        return None
+    before = value.producer()
+    if before is None or before.op_type == "DequantizeLinear" or consumers(value) != 1:
+        return None
+    return before
+
+
+def _behind_bias(node: ir.Node, profile: Profile) -> tuple[ir.Node, ir.Value | None]:
+    """The product that an Add of a constant follows directly, with that constant; else the node itself."""
+    if node.op_type != "Add":
+        return node, None
+    for k in (0, 1):
+        value, other = node.inputs[k], node.inputs[1 - k]
+        before = None if value is None else value.producer()
+        if (
+            value is not None
+            and before is not None
+            and before.op_type in PRODUCTS
+            and consumers(value) == 1
+            and real_constant(other, profile) is not None
+            and _one_a_channel(other, before)
+        ):
+            return before, other
+    return node, None
+
+
+def _one_a_channel(bias: ir.Value | None, product: ir.Node) -> bool:
+    shape = None if bias is None or bias.shape is None else [int(n) for n in bias.shape if isinstance(n, int)]
+    if shape is None:
+        return False
+    long = [k for k, n in enumerate(shape) if n != 1]
+    if not long:
+        return True
+    from_the_end = len(shape) - long[0]
+    if product.op_type == "Conv":
+        weight = product.inputs[1]
+        rank = None if weight is None or weight.shape is None else weight.shape.rank()
+        return len(long) == 1 and rank is not None and from_the_end == rank - 1
+    return len(long) == 1 and from_the_end == 1

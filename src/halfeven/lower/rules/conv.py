@@ -1,0 +1,35 @@
+"""Conv (ONNX Conv-11): integer convolution, bias and clamp in one instruction. Source: docs/math/conv.md."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from halfeven.ir.instructions import Conv, Instruction, Window
+from halfeven.lower.rules.window import read_window
+from halfeven.lower.scaling import rescale
+from halfeven.lower.site import NotLowered, Site
+from halfeven.lower.weights import accumulator, bias_codes, weight_of
+
+
+def lower(site: Site) -> list[Instruction]:
+    """``Q(act(Conv(DQ(x), DQ(w), b)))``."""
+    x = site.activation(0)
+    w, codes = weight_of(site, 1, axis=0)
+    group, channels = site.integer("group", 1), codes.shape[0]
+    window = _window(site, codes.shape[2:])
+    value = site.node.inputs[2] if len(site.node.inputs) > 2 else None  # noqa: PLR2004
+    if value is not None and site.bias is not None:
+        raise NotLowered("it has two biases")
+    bias = bias_codes(site, site.bias if value is None else value, x.params, w.params, channels)
+    zero = w.params.zero_point.astype(np.int64)
+    centered = codes.astype(np.int64).reshape(channels, -1) - zero.reshape(-1, 1)
+    bound = accumulator(x.params, centered, bias)
+    how = rescale(site, x.params.scale, w.params.scale)
+    return [Conv(site.name, x.name, site.y, codes, zero, bias, x.zero, window, group, bound, how)]
+
+
+def _window(site: Site, kernel: tuple[int, ...]) -> Window:
+    window = read_window(site, kernel)
+    if tuple(site.integers("kernel_shape", list(kernel))) != kernel:
+        raise NotLowered(f"its kernel_shape is not the weight's {kernel}")
+    return window

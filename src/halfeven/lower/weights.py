@@ -1,0 +1,67 @@
+"""Weights, biases and accumulator bounds of matrix products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven.ir.rescale import Accumulator
+from halfeven.lower.site import NotLowered, Operand, Site, constant_of, operand_of, real_constant
+from halfeven.numerics.params import AffineParams
+from halfeven.numerics.product import quantize_bias
+
+Integers = NDArray[Any]
+
+
+def weight_of(site: Site, index: int, axis: int) -> tuple[Operand, Integers]:
+    """The constant weight at an input, with one scale for the tensor or one a channel of ``axis``."""
+    operand = site.operand(index)
+    if operand.constant is None:
+        raise NotLowered(f"its weight (input {index}) is not constant")
+    if operand.params.block_size is not None:
+        raise NotLowered("its weight has one scale a block")
+    if operand.params.axis is not None and operand.params.normalized_axis(operand.constant.shape) != axis:
+        raise NotLowered(f"its weight's scales are not one an output channel (axis {axis})")
+    return operand, operand.constant
+
+
+def bias_codes(site: Site, value: Any, x: AffineParams, w: AffineParams, channels: int) -> NDArray[np.int64]:
+    """Bias codes at ``S1 S2``: int32 codes as stored when they already are at that scale, else from the real values.
+
+    Source: docs/math/conv.md, "Bias".
+    """
+    if value is None:
+        return np.zeros(channels, np.int64)
+    real = real_constant(value, site.profile)
+    if real is None:
+        raise NotLowered("its bias is not constant")
+    if real.size not in (1, channels):
+        raise NotLowered(f"its bias has {real.size} values for {channels} channels")
+    scale = x.scale.astype(np.float64) * w.scale.astype(np.float64)
+    stored = _stored_codes(site, value, scale)
+    codes = quantize_bias(real.reshape(-1), scale) if stored is None else stored.reshape(-1)
+    return np.broadcast_to(codes, (channels,)).astype(np.int64)
+
+
+def _stored_codes(site: Site, value: Any, scale: NDArray[np.float64]) -> NDArray[np.int64] | None:
+    if constant_of(value) is not None:
+        return None
+    operand = operand_of(value, site.profile)
+    same = np.array_equal(np.broadcast_to(scale.astype(np.float32), operand.params.scale.shape), operand.params.scale)
+    if not same or operand.constant is None or operand.params.zero_point.any():
+        return None
+    return operand.constant.astype(np.int64)
+
+
+def accumulator(x: AffineParams, weight: Integers, bias: NDArray[np.int64]) -> Accumulator:
+    """``|acc| <= sum |w| max |x - Zx| + |b|`` for each channel.
+
+    Parameters
+    ----------
+    weight : centered, (channels, everything that is summed).
+    """
+    farthest = max(int(x.zero_point) - x.qtype.qmin, x.qtype.qmax - int(x.zero_point))
+    total = np.abs(weight.astype(np.int64)).sum(axis=1) * farthest
+    return Accumulator.of(total + np.abs(bias))
