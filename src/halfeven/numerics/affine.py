@@ -19,12 +19,15 @@ FLOAT32_INTEGERS = 2**24  # every integer up to this is a float32
 
 
 def as_float32(x: ArrayLike) -> F32:
-    """``x`` as float32: float16 and bfloat16 exactly, float64 rounded once. Integers and others are refused."""
+    """``x`` as float32 (itself where it is that already): float16 and bfloat16 exactly, float64 rounded once.
+
+    Integers and others are refused.
+    """
     a = np.asarray(x)
     if a.dtype.kind != "f" and a.dtype.name != "bfloat16":
         raise ParameterError(f"real values are expected as floats, not {a.dtype}: convert them first")
     with np.errstate(over="ignore"):
-        return a.astype(np.float32)
+        return a.astype(np.float32, copy=False)
 
 
 def divide(x: F32, scale: F32, profile: Profile) -> F32:

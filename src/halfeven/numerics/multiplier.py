@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from halfeven.errors import ParameterError
+from halfeven.numerics.host import to_host
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
 
@@ -56,7 +57,7 @@ class Multiplier:
         ParameterError
             If a value is negative or not finite.
         """
-        m = np.asarray(value, np.float64)
+        m = np.asarray(to_host(value), np.float64)
         if not (np.isfinite(m) & (m >= 0)).all():
             raise ParameterError(f"a multiplier must be finite and not negative, and {value!r} is not")
         mantissa, exponent = np.frexp(m)  # mantissa in [0.5, 1), or 0

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from halfeven.errors import NotANumberError, ParameterError
 from halfeven.numerics.affine import as_float32
+from halfeven.numerics.host import to_host
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.rounding import F32
 
@@ -39,7 +40,7 @@ class BinaryParams:
     @classmethod
     def from_tensor(cls, weight: ArrayLike, axis: int | None = None) -> BinaryParams:
         """``S = mean |r|`` of the tensor or of each channel, in float64; an all-zero channel gets S = 1."""
-        w = np.abs(_checked(weight)).astype(np.float64)
+        w = np.abs(_checked(to_host(weight))).astype(np.float64)
         reduced = None if axis is None else tuple(k for k in range(w.ndim) if k != axis % w.ndim)
         mean = w.mean(axis=reduced) if w.size else np.zeros(() if axis is None else w.shape[axis])
         tiny = float(np.finfo(np.float32).smallest_normal)
@@ -72,7 +73,7 @@ class Log2Params:
     @classmethod
     def from_tensor(cls, weight: ArrayLike, bits: int = 4, axis: int | None = None) -> Log2Params:
         """``S = max |r|`` of the tensor or of each channel; an all-zero one gets S = 1."""
-        w = np.abs(_checked(weight))
+        w = np.abs(_checked(to_host(weight)))
         reduced = None if axis is None else tuple(k for k in range(w.ndim) if k != axis % w.ndim)
         top = w.max(axis=reduced, initial=0)
         tiny = np.finfo(np.float32).smallest_normal

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from halfeven.errors import ParameterError
+from halfeven.numerics.host import to_host
 from halfeven.numerics.qtype import QType, get_qtype, int8
 
 SMALLEST_NORMAL = np.finfo(np.float32).smallest_normal
@@ -80,8 +81,8 @@ class AffineParams:
         block_size: int | None = None,
     ) -> None:
         qtype = get_qtype(qtype)
-        s = _as_scale(scale)
-        z = _as_zero_point(zero_point, qtype)
+        s = _as_scale(to_host(scale))
+        z = _as_zero_point(to_host(zero_point), qtype)
         _check_shapes(s, z, axis, block_size)
         object.__setattr__(self, "scale", _frozen(s))
         object.__setattr__(self, "zero_point", _frozen(np.broadcast_to(z, s.shape)))
@@ -193,7 +194,7 @@ def choose_params(
         If a bound is not finite, ``lo > hi``, or symmetric is asked of an unsigned qtype.
     """
     qtype = get_qtype(qtype)
-    low, high = np.broadcast_arrays(np.asarray(lo, np.float64), np.asarray(hi, np.float64))
+    low, high = np.broadcast_arrays(np.asarray(to_host(lo), np.float64), np.asarray(to_host(hi), np.float64))
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise ParameterError(f"a range must be finite, and [{lo!r}, {hi!r}] is not")
     if (low > high).any():

@@ -15,6 +15,7 @@ from halfeven.numerics.profile import JOURNEY6, Profile
 from halfeven.numerics.requantize import requantize
 
 Integers = NDArray[Any]
+Shape = tuple[int, ...]
 INT32 = np.iinfo(np.int32)
 
 
@@ -53,6 +54,30 @@ def _check_per_tensor(name: str, params: AffineParams) -> None:
         raise ParameterError(f"{name} must have one scale for the whole tensor here")
 
 
+def check_matmul(a: Shape, a_params: AffineParams, b: Shape, b_params: AffineParams, out_params: AffineParams) -> None:
+    """Raise ParameterError unless shapes ``a`` and ``b`` multiply and their scales can leave the sum."""
+    _check_per_tensor("the first operand", a_params)
+    _check_per_tensor("the output", out_params)
+    if len(a) < 1 or len(b) < 1 or a[-1] != b[-2 if len(b) > 1 else 0]:
+        raise ParameterError(f"shapes {a} and {b} do not multiply")
+    if b_params.axis is not None and (len(b) < 2 or b_params.normalized_axis(b) != len(b) - 1):  # noqa: PLR2004
+        raise ParameterError("the second operand's scales must be one a column: axis=-1")
+
+
+def check_conv2d(
+    x: Shape, x_params: AffineParams, w: Shape, w_params: AffineParams, out_params: AffineParams, groups: int
+) -> None:
+    """Raise ParameterError unless an input and weights of these shapes convolve and their scales can leave the sum."""
+    _check_per_tensor("the input", x_params)
+    _check_per_tensor("the output", out_params)
+    if len(x) != 4 or len(w) != 4:  # noqa: PLR2004
+        raise ParameterError(f"conv2d expects (N, C, H, W) and (O, C/groups, kH, kW), not {x} and {w}")
+    if groups < 1 or w[0] % groups or x[1] != w[1] * groups:
+        raise ParameterError(f"{x[1]} channels, weights {w} and groups={groups} do not fit together")
+    if w_params.axis is not None and w_params.normalized_axis(w) != 0:
+        raise ParameterError("the weight's scales must be one an output channel: axis=0")
+
+
 def quantized_matmul(
     a: ArrayLike,
     a_params: AffineParams,
@@ -75,12 +100,7 @@ def quantized_matmul(
     Codes (..., M, N) of ``out_params`` (one scale for the tensor). Sums are exact (int64).
     """
     x, w = centered(a, a_params), centered(b, b_params)
-    _check_per_tensor("the first operand", a_params)
-    _check_per_tensor("the output", out_params)
-    if x.ndim < 1 or w.ndim < 1 or x.shape[-1] != w.shape[-2 if w.ndim > 1 else 0]:
-        raise ParameterError(f"shapes {x.shape} and {w.shape} do not multiply")
-    if b_params.axis is not None and (w.ndim < 2 or b_params.normalized_axis(w.shape) != w.ndim - 1):  # noqa: PLR2004
-        raise ParameterError("the second operand's scales must be one a column: axis=-1")
+    check_matmul(x.shape, a_params, w.shape, b_params, out_params)
     acc = np.matmul(x, w) + _bias(bias)
     m = Multiplier.from_scales((a_params.scale, b_params.scale), out_params.scale, profile)
     return requantize(acc, m, out_params, profile, axis=-1)
@@ -99,6 +119,21 @@ def pair(value: int | Sequence[int], rank: int, name: str) -> tuple[int, ...]:
     if len(values) != rank:
         raise ParameterError(f"{name} needs 1 or {rank} values, not {values}")
     return values
+
+
+def window_counts(size: Shape, kernel: Shape, stride: Sequence[int], dilation: Sequence[int]) -> Shape:
+    """Windows along each axis of a padded input of ``size``.
+
+    Raises
+    ------
+    ParameterError
+        If there is none.
+    """
+    span = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    out = tuple((n - s) // t + 1 for n, s, t in zip(size, span, stride, strict=True))
+    if min(out, default=1) < 1:
+        raise ParameterError(f"a kernel of extent {span} does not fit a padded input of {size}")
+    return out
 
 
 def convolve(
@@ -123,10 +158,7 @@ def convolve(
     rank = x.ndim - 2
     x = np.pad(x, [(0, 0), (0, 0), *padding])
     kernel = w.shape[2:]
-    span = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-    out = [(n - s) // t + 1 for n, s, t in zip(x.shape[2:], span, stride, strict=True)]
-    if min(out, default=1) < 1:
-        raise ParameterError(f"a kernel of extent {tuple(span)} does not fit a padded input of {x.shape[2:]}")
+    out = window_counts(x.shape[2:], kernel, stride, dilation)
     n, o = x.shape[0], w.shape[0]
     windows = x.reshape(n, groups, -1, *x.shape[2:])
     weights = w.reshape(groups, o // groups, *w.shape[1:])
@@ -169,27 +201,30 @@ def quantized_conv2d(
     Codes (N, O, oH, oW) of ``out_params``.
     """
     xc, wc = centered(x, x_params), centered(w, w_params)
-    _check_per_tensor("the input", x_params)
-    _check_per_tensor("the output", out_params)
-    if xc.ndim != 4 or wc.ndim != 4:  # noqa: PLR2004
-        raise ParameterError(f"conv2d expects (N, C, H, W) and (O, C/groups, kH, kW), not {xc.shape} and {wc.shape}")
-    if groups < 1 or wc.shape[0] % groups or xc.shape[1] != wc.shape[1] * groups:
-        raise ParameterError(f"{xc.shape[1]} channels, weights {wc.shape} and groups={groups} do not fit together")
-    if w_params.axis is not None and w_params.normalized_axis(wc.shape) != 0:
-        raise ParameterError("the weight's scales must be one an output channel: axis=0")
-    strides, dilations = pair(stride, 2, "stride"), pair(dilation, 2, "dilation")
-    if min(*strides, *dilations) < 1:
-        raise ParameterError(f"stride {strides} and dilation {dilations} must be >= 1")
-    acc = convolve(xc, wc, strides, _pads(padding), dilations, groups)
+    check_conv2d(xc.shape, x_params, wc.shape, w_params, out_params, groups)
+    acc = convolve(xc, wc, *conv2d_window(stride, padding, dilation), groups)
     acc = acc + _bias(bias).reshape(1, -1, 1, 1)
     m = Multiplier.from_scales((x_params.scale, w_params.scale), out_params.scale, profile)
     return requantize(acc, m, out_params, profile, axis=1)
 
 
-def _pads(padding: int | Sequence[int]) -> list[tuple[int, int]]:
+def conv2d_window(
+    stride: int | Sequence[int], padding: int | Sequence[int], dilation: int | Sequence[int]
+) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...], tuple[int, ...]]:
+    """Stride, padding (begin, end) and dilation, checked, one entry for each of (H, W).
+
+    ``padding`` is given as one number, (H, W), or (top, left, bottom, right).
+    """
+    strides, dilations = pair(stride, 2, "stride"), pair(dilation, 2, "dilation")
+    if min(*strides, *dilations) < 1:
+        raise ParameterError(f"stride {strides} and dilation {dilations} must be >= 1")
+    return strides, _pads(padding), dilations
+
+
+def _pads(padding: int | Sequence[int]) -> tuple[tuple[int, int], tuple[int, int]]:
     values = (padding,) * 4 if isinstance(padding, (int, np.integer)) else tuple(int(v) for v in padding)
     if len(values) == 2:  # noqa: PLR2004
         values = (*values, *values)
     if len(values) != 4 or min(values) < 0:  # noqa: PLR2004
         raise ParameterError(f"padding is one number, (H, W), or (top, left, bottom, right), all >= 0: {padding}")
-    return [(values[0], values[2]), (values[1], values[3])]
+    return (values[0], values[2]), (values[1], values[3])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from halfeven.errors import ParameterError
-from halfeven.numerics.multiplier import Multiplier
+from halfeven.numerics.multiplier import MAX_BITS, Multiplier
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import JOURNEY6, Profile, Requantize, get_profile
 from halfeven.numerics.rounding import shift_half_away, shift_half_even, shift_half_up
@@ -59,16 +59,32 @@ def scale_double_rounding(acc: Integers, multiplier: Multiplier) -> Integers:
     left = np.clip(multiplier.bits - multiplier.shift, 0, 31)
     right = np.clip(multiplier.shift - multiplier.bits, 0, 62)
     shifted = np.clip(acc << left, INT32.min, INT32.max)
-    product = shifted * multiplier.m0
+    product = shifted * (multiplier.m0 << (MAX_BITS - multiplier.bits))
     nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
     high = np.where(nudged >= 0, nudged >> 31, -((-nudged) >> 31))  # C division truncates
     return np.where(right > 0, shift_half_away(high, np.maximum(right, 1)), high)
 
 
+def float32_multiplier(multiplier: Multiplier) -> NDArray[np.float32]:
+    """``f32(M)``.
+
+    Raises
+    ------
+    ParameterError
+        If M is beyond float32.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        m: NDArray[np.float32] = np.asarray(multiplier.value, np.float32)
+    if not np.isfinite(m).all():
+        raise ParameterError(f"a multiplier of {multiplier.value.max():.3g} is beyond float32, which this profile uses")
+    return m
+
+
 def scale_float32(acc: Integers, multiplier: Multiplier) -> Integers:
     """``rhe(f32(f32(acc) * f32(M)))``, saturated to int64."""
+    m = float32_multiplier(multiplier)
     with np.errstate(over="ignore", under="ignore"):
-        t = acc.astype(np.float32) * multiplier.value.astype(np.float32)
+        t = acc.astype(np.float32) * m
     return np.clip(np.rint(t).astype(np.float64), -(2.0**62), 2.0**62).astype(np.int64)
 
 
@@ -128,13 +144,14 @@ def requantize(
     if a.dtype == np.uint64:
         raise ParameterError("requantize expects sums of up to int64, not uint64")
     axis = params.axis if axis is None else axis
-    m = _along(multiplier, axis, a.shape)
+    m = along(multiplier, axis, a.shape)
     _, zero = params.expanded(a.shape)
     scaled = scale_accumulator(a, m, method_of(get_profile(profile)))
     return clamp_codes(scaled, zero.astype(np.int64), params.qtype.qmin, params.qtype.qmax, params.qtype.storage)
 
 
-def _along(multiplier: Multiplier, axis: int | None, shape: tuple[int, ...]) -> Multiplier:
+def along(multiplier: Multiplier, axis: int | None, shape: tuple[int, ...]) -> Multiplier:
+    """``multiplier`` shaped so that it broadcasts against sums of ``shape``, one a channel of ``axis``."""
     if multiplier.m0.ndim == 0:
         return multiplier
     if axis is None:
