@@ -85,7 +85,7 @@ def scale_float32(acc: Integers, multiplier: Multiplier) -> Integers:
     m = float32_multiplier(multiplier)
     with np.errstate(over="ignore", under="ignore"):
         t = acc.astype(np.float32) * m
-    return np.clip(np.rint(t).astype(np.float64), -(2.0**62), 2.0**62).astype(np.int64)
+    return np.asarray(np.clip(np.rint(t).astype(np.float64), -(2.0**62), 2.0**62)).astype(np.int64)
 
 
 def scale_accumulator(acc: Integers, multiplier: Multiplier, method: Requantize) -> Integers:
