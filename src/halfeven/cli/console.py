@@ -1,0 +1,73 @@
+"""What the command line prints with: results on stdout, progress and complaints on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from halfeven.ptq.quantize import Progress as Report
+
+
+def out() -> Console:
+    """Stdout; wide enough for a table when it is not a terminal."""
+    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False, width=None if sys.stdout.isatty() else 160)
+
+
+def complain(message: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(f"halfeven: {message}\n")
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as one line."""
+    if isinstance(error, MemoryError):
+        return f"out of memory: {error}" if str(error) else "out of memory"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror or error}"
+    return " ".join(str(error).split())
+
+
+def table(title: str, *columns: str) -> Table:
+    """A plain table."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Report]:
+    """A bar with the time left on a terminal, plain lines elsewhere (about one for each tenth)."""
+    if not sys.stderr.isatty():
+        yield _Lines(label)
+        return
+    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _Lines:
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._shown = -1
+
+    def __call__(self, done: int, total: int | None) -> None:
+        tenth = 10 * done // total if total else done // 50
+        if tenth > self._shown:
+            self._shown = tenth
+            of = f" of {total}" if total else ""
+            sys.stderr.write(f"{self._label}: {done}{of}\n")
+
+
+def size(count: int) -> str:
+    """A number of bytes for people."""
+    if count < 1024:  # noqa: PLR2004
+        return f"{count} B"
+    return f"{count / 1024:.1f} KiB" if count < 1024**2 else f"{count / 1024**2:.2f} MiB"

@@ -1,0 +1,76 @@
+"""``halfeven run``: inputs from a .npz, outputs to a .npz."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from halfeven import api
+from halfeven.cli import console
+from halfeven.cli.options import Debug, ModelPath, Profile, Threads
+from halfeven.errors import DataError
+
+
+def command(
+    model: ModelPath,
+    inputs: Annotated[Path, typer.Option("--input", metavar="IN.npz", help="One array an input, by name.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.npz", help="One array an output, by name.")],
+    backend: Annotated[str, typer.Option(help="native, reference, torch or onnxruntime.")] = "native",
+    threads: Threads = None,
+    profile: Profile = None,
+    codes: Annotated[
+        bool, typer.Option("--codes", help="Integer codes in and out, without the boundary nodes.")
+    ] = False,
+    debug: Debug = False,  # noqa: ARG001  read by main
+) -> None:
+    """Run a quantized model."""
+    loaded = api.load(model, profile)
+    feeds = read_npz(inputs)
+    run = loaded.run_codes if codes else loaded.run
+    values = run(feeds, backend=backend, threads=threads)
+    write_npz(output, values)
+    for name, value in values.items():
+        console.out().print(f"{name}: {value.dtype} {value.shape}")
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """Arrays of a .npz by name."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DataError(f"{path}: a .npz with one array an input was expected, not a single array")
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a readable .npz ({console.one_line(error)})") from error
+
+
+def write_npz(path: Path, values: dict[str, NDArray[Any]]) -> None:
+    """Write a .npz, whole or not at all."""
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise DataError(f"{path}: there is no folder {folder}")
+    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            _write_members(file, values)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _write_members(file: IO[bytes], values: dict[str, NDArray[Any]]) -> None:
+    """The members of a .npz; numpy.savez cannot take an array named 'file'."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name, value in values.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(value), allow_pickle=False)

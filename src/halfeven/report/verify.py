@@ -1,0 +1,146 @@
+"""Run every backend on the same samples and compare every tensor, bit by bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven.errors import DataError
+from halfeven.execute.run import Backend, run_program
+from halfeven.ir.instructions import Instruction, results
+from halfeven.ir.program import Program
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first place where a backend left the reference.
+
+    Attributes
+    ----------
+    sample : index of the sample. backend : who differs. instruction, tensor : where first.
+    count, total : elements that differ, of how many. index : the first of them, with what was expected and got.
+    """
+
+    sample: int
+    backend: str
+    instruction: str
+    tensor: str
+    count: int
+    total: int
+    index: tuple[int, ...]
+    expected: float
+    got: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.backend} differs from the reference at {self.instruction}, tensor '{self.tensor}', "
+            f"sample {self.sample}: {self.count} of {self.total} elements, first at {list(self.index)}: "
+            f"{self.got:g}, expected {self.expected:g}"
+        )
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared, and the differences: none when all agree."""
+
+    backends: tuple[str, ...]
+    samples: int
+    tensors: int
+    elements: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether every backend gave the reference's bits everywhere."""
+        return not self.differences
+
+
+def same_bits(a: Array, b: Array) -> NDArray[np.bool_]:
+    """Where two arrays of one type hold the same bits (so NaN equals itself, and 0.0 differs from -0.0)."""
+    if a.dtype.kind != "f":
+        return np.asarray(a == b)
+    width = np.dtype(f"u{a.dtype.itemsize}")
+    return np.asarray(np.ascontiguousarray(a).view(width) == np.ascontiguousarray(b).view(width))
+
+
+def first_difference(
+    expected: Mapping[str, Array], got: Mapping[str, Array], program: Program, backend: str, sample: int
+) -> Difference | None:
+    """The earliest tensor, in the order of the program, that is not the same."""
+    for instruction in program:
+        for name in results(instruction):
+            if name in expected and (found := _compare(instruction, name, expected[name], got[name], backend, sample)):
+                return found
+    return None
+
+
+def _compare(
+    instruction: Instruction, name: str, expected: Array, got: Array, backend: str, sample: int
+) -> Difference | None:
+    where = f"{type(instruction).__name__} '{instruction.name}'"
+    if expected.dtype != got.dtype or expected.shape != got.shape:
+        return Difference(sample, backend, where, name, got.size, expected.size, (), expected.ndim, got.ndim)
+    unequal = ~same_bits(expected, got)
+    if not unequal.any():
+        return None
+    index = tuple(int(k) for k in np.argwhere(unequal)[0])
+    values = float(expected[index]), float(got[index])
+    return Difference(sample, backend, where, name, int(unequal.sum()), expected.size, index, *values)
+
+
+def verify(
+    program: Program, samples: Iterable[Mapping[str, Array]], reference: Backend, others: Sequence[Backend]
+) -> Verification:
+    """Compare every tensor of every sample between ``reference`` and ``others``; at most one difference a run."""
+    names = [name for i in program for name in results(i)]
+    count = elements = 0
+    differences: list[Difference] = []
+    for k, sample in enumerate(samples):
+        expected = run_program(program, sample, names, reference)
+        for backend in others:
+            found = first_difference(expected, run_program(program, sample, names, backend), program, backend.name, k)
+            differences += [found] if found else []
+        count, elements = k + 1, elements + sum(a.size for a in expected.values())
+    return Verification(tuple(b.name for b in others), count, len(names), elements, tuple(differences))
+
+
+def random_samples(
+    program: Program, count: int, sizes: Mapping[str, tuple[int, ...]], seed: int = 0
+) -> Iterator[dict[str, Array]]:
+    """Samples that fill each input's range of codes and go a little beyond it.
+
+    Parameters
+    ----------
+    sizes : the shape of an input whose own is not fixed; a free first axis counts as 1.
+
+    Raises
+    ------
+    DataError
+        If an input's shape is not known.
+    """
+    rng = np.random.default_rng(seed)
+    shapes = {p.name: sizes.get(p.name) or _fixed_shape(p.name, p.shape) for p in program.inputs}
+    for _ in range(count):
+        sample = {}
+        for p in program.inputs:
+            scale = 1.0 if p.params is None else float(p.params.scale) * p.params.qtype.levels / 2
+            zero = 0.0 if p.params is None else float(p.params.zero_point) * float(p.params.scale)
+            values = rng.uniform(-1.1, 1.1, shapes[p.name]) * scale - zero
+            sample[p.name] = values.astype(p.dtype)
+        yield sample
+
+
+def _fixed_shape(name: str, shape: Sequence[int | str] | None) -> tuple[int, ...]:
+    sizes = list(shape or ())
+    if sizes and isinstance(sizes[0], str):
+        sizes[0] = 1
+    if shape is None or any(isinstance(n, str) for n in sizes):
+        expected = "?" if shape is None else "x".join(map(str, shape))
+        raise DataError(f"input '{name}' has no fixed size ({expected}): give data, or its shape")
+    return tuple(int(n) for n in sizes)
