@@ -1,0 +1,1 @@
+"""Post-training quantization: data, placement of quantizers, calibration, QDQ."""
