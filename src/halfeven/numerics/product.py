@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -160,7 +161,7 @@ def convolve(
     kernel = w.shape[2:]
     out = window_counts(x.shape[2:], kernel, stride, dilation)
     n, o = x.shape[0], w.shape[0]
-    windows = x.reshape(n, groups, -1, *x.shape[2:])
+    windows = x.reshape(n, groups, x.shape[1] // groups, *x.shape[2:])
     weights = w.reshape(groups, o // groups, *w.shape[1:])
     acc = np.zeros((n, groups, o // groups, *out), np.int64)
     for tap in np.ndindex(*kernel):
@@ -169,7 +170,7 @@ def convolve(
         )
         patch = windows[(slice(None), slice(None), slice(None), *view)]
         taps = weights[(slice(None), slice(None), slice(None), *tap)]
-        flat = patch.reshape(n, groups, patch.shape[2], -1)
+        flat = patch.reshape(n, groups, patch.shape[2], math.prod(out))
         acc += np.matmul(taps, flat).reshape(acc.shape)
     return acc.reshape(n, o, *out[:rank])
 

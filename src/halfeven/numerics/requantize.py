@@ -49,7 +49,7 @@ def _scale_wide(acc: Integers, m0: Integers, shift: Integers, *, half_up: bool) 
 
 
 def scale_double_rounding(acc: Integers, multiplier: Multiplier) -> Integers:
-    """Saturating rounding doubling high multiply by M0, then a rounding right shift: two roundings, half away.
+    """Saturating rounding doubling high multiply by M0 (ties up), then a rounding right shift (ties away from zero).
 
     A left shift (M >= 1) comes first and saturates to int32. Source: the operations that gemmlowp documents under these
     names; the high multiply truncates ``(acc * M0 + nudge) / 2^31`` with ``nudge = 2^30`` or ``1 - 2^30`` by sign.

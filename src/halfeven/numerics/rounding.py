@@ -1,4 +1,4 @@
-"""Rounding to integers, literally: float functions return floats that hold integers, the others work on integers exactly.
+"""Rounding to integers, literally: float functions return floats that hold integers, the others are exact on integers.
 
 Source: docs/math/rounding.md.
 """
