@@ -85,11 +85,17 @@ def quantize(x: ArrayLike, params: AffineParams, profile: str | Profile = JOURNE
     return quantize_unchecked(r, params, get_profile(profile))
 
 
-def dequantize(codes: ArrayLike, params: AffineParams) -> F32:
-    """``r = f32(f32(q - Z) * S)``, the difference exact (docs/math/affine.md eq. 5)."""
+def as_codes(codes: ArrayLike, params: AffineParams) -> NDArray[Any]:
+    """``codes`` as an array, after checking that they are stored as ``params`` say."""
     q = np.asarray(codes)
     if q.dtype != params.qtype.storage:
         raise ParameterError(f"codes of {params.qtype} are stored as {params.qtype.storage}, not {q.dtype}")
+    return q
+
+
+def dequantize(codes: ArrayLike, params: AffineParams) -> F32:
+    """``r = f32(f32(q - Z) * S)``, the difference exact (docs/math/affine.md eq. 5)."""
+    q = as_codes(codes, params)
     scale, zero = params.expanded(q.shape)
     difference = q.astype(np.int64) - zero.astype(np.int64)
     with np.errstate(over="ignore", under="ignore"):

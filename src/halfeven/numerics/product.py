@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from halfeven.errors import AccumulatorError, ParameterError
+from halfeven.numerics.affine import as_codes
 from halfeven.numerics.multiplier import Multiplier
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import JOURNEY6, Profile
@@ -22,9 +23,7 @@ INT32 = np.iinfo(np.int32)
 
 def centered(codes: ArrayLike, params: AffineParams) -> Integers:
     """``q - Z`` as int64, after checking the type of the codes."""
-    q = np.asarray(codes)
-    if q.dtype != params.qtype.storage:
-        raise ParameterError(f"codes of {params.qtype} are stored as {params.qtype.storage}, not {q.dtype}")
+    q = as_codes(codes, params)
     _, zero = params.expanded(q.shape)
     return np.asarray(q.astype(np.int64) - zero)
 

@@ -17,6 +17,33 @@ Integers = NDArray[Any]
 INT32 = np.iinfo(np.int32)
 
 
+def as_sums(acc: ArrayLike) -> Integers:
+    """``acc`` as an integer array.
+
+    Raises
+    ------
+    ParameterError
+        If it is not of integers, or of uint64.
+    """
+    a = np.asarray(acc)
+    if a.dtype.kind not in "iu":
+        raise ParameterError(f"requantize expects integer sums, not {a.dtype}")
+    if a.dtype == np.uint64:
+        raise ParameterError("requantize expects sums of up to int64, not uint64")
+    return a
+
+
+def fits_int32(acc: Integers) -> bool:
+    """Whether int32 holds every sum."""
+    return bool(acc.size == 0 or (acc.min() >= INT32.min and acc.max() <= INT32.max))
+
+
+def check_int32(acc: Integers) -> None:
+    """Raise ParameterError unless int32 holds every sum, as two-rounding requantize needs."""
+    if not fits_int32(acc):
+        raise ParameterError("two-rounding requantize is defined for int32 sums only")
+
+
 def scale_exact(acc: Integers, multiplier: Multiplier, *, half_up: bool = False) -> Integers:
     """``rhe(acc * M0 / 2^shift)``, the product exact and one rounding (eq. 9); ``floor(.. + 1/2)`` with ``half_up``.
 
@@ -29,8 +56,7 @@ def scale_exact(acc: Integers, multiplier: Multiplier, *, half_up: bool = False)
     int64 array; a result beyond int64 saturates to it.
     """
     m0, shift = multiplier.m0, multiplier.shift
-    narrow = acc.size == 0 or (acc.min() >= INT32.min and acc.max() <= INT32.max)
-    if narrow and (multiplier.m0.size == 0 or shift.min() >= 1):
+    if fits_int32(acc) and (multiplier.m0.size == 0 or shift.min() >= 1):
         # |acc * M0| <= 2^62: int64 holds it. Beyond a shift of 62 the quotient is below 1/2, so 0 (also as half up).
         rounded = (shift_half_up if half_up else shift_half_even)(acc * m0, np.minimum(shift, 62))
         return np.where(shift > 62, 0, rounded)  # noqa: PLR2004
@@ -54,8 +80,7 @@ def scale_double_rounding(acc: Integers, multiplier: Multiplier) -> Integers:
     A left shift (M >= 1) comes first and saturates to int32. Source: the operations that gemmlowp documents under these
     names; the high multiply truncates ``(acc * M0 + nudge) / 2^31`` with ``nudge = 2^30`` or ``1 - 2^30`` by sign.
     """
-    if acc.size and (acc.min() < INT32.min or acc.max() > INT32.max):
-        raise ParameterError("two-rounding requantize is defined for int32 sums only")
+    check_int32(acc)
     left = np.clip(multiplier.bits - multiplier.shift, 0, 31)
     right = np.clip(multiplier.shift - multiplier.bits, 0, 62)
     shifted = np.clip(acc << left, INT32.min, INT32.max)
@@ -138,11 +163,7 @@ def requantize(
     ParameterError
         If ``acc`` is not integer, the channels do not fit, or the profile defines no requantize.
     """
-    a = np.asarray(acc)
-    if a.dtype.kind not in "iu":
-        raise ParameterError(f"requantize expects integer sums, not {a.dtype}")
-    if a.dtype == np.uint64:
-        raise ParameterError("requantize expects sums of up to int64, not uint64")
+    a = as_sums(acc)
     axis = params.axis if axis is None else axis
     m = along(multiplier, axis, a.shape)
     _, zero = params.expanded(a.shape)
