@@ -1,0 +1,191 @@
+"""Every rule: the program's codes are the real answer, rounded, wherever that is not within 0.01 of a tie.
+
+The real answer comes from the onnx package's reference operators in float64, so it shares nothing with the lowering.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from one_operator import OneOperator, Weight
+
+from halfeven.execute.run import reference_backend, run_program
+from halfeven.lower import lower
+from halfeven.lower.functions import FUNCTIONS
+from halfeven.lower.rules import RULES
+from halfeven.numerics.params import AffineParams
+from halfeven.numerics.qtype import int8, int16, int32, uint8
+
+RNG = np.random.default_rng(7)
+A8 = AffineParams(0.037, 3, int8)
+B8 = AffineParams(0.021, -5, int8)
+U8 = AffineParams(0.019, 131, uint8)
+A16 = AffineParams(0.00071, -17, int16)
+B16 = AffineParams(0.00052, 0, int16)
+OUT8 = AffineParams(0.051, -4, int8)
+OUTU = AffineParams(0.043, 99, uint8)
+OUT16 = AffineParams(0.00093, 12, int16)
+
+
+def weight(shape: tuple[int, ...], axis: int | None = 0, *, zero: bool = False) -> Weight:
+    codes = RNG.integers(-128, 128, shape).astype(np.int8)
+    if axis is None:
+        return Weight(codes, AffineParams(0.004, 2 if zero else 0, int8))
+    scale = RNG.uniform(0.002, 0.008, shape[axis])
+    zeros = RNG.integers(-3, 4, shape[axis]) if zero else 0
+    return Weight(codes, AffineParams(scale, zeros, int8, axis))
+
+
+def bias(x: AffineParams, w: Weight, channels: int) -> Weight:
+    scale = np.broadcast_to(x.scale * w.params.scale, (channels,)).astype(np.float32)
+    return Weight(RNG.integers(-4000, 4000, channels).astype(np.int32), AffineParams(scale, 0, int32, 0))
+
+
+def conv(
+    x: AffineParams,
+    out: AffineParams,
+    w_shape: tuple[int, ...],
+    in_shape: tuple[int, ...],
+    *,
+    with_bias: bool = True,
+    axis: int | None = 0,
+    zero: bool = False,
+    activation: str | None = None,
+    **attributes: Any,
+) -> OneOperator:
+    w = weight(w_shape, axis, zero=zero)
+    constants = [w, bias(x, w, w_shape[0])] if with_bias else [w]
+    return OneOperator("Conv", [(in_shape, x)], out, constants, attributes, activation)
+
+
+def wide(params: AffineParams, factor: float) -> AffineParams:
+    return AffineParams(params.scale * np.float32(factor), params.zero_point, params.qtype)
+
+
+CASES = {
+    "conv": conv(A8, wide(OUT8, 4), (8, 5, 3, 3), (2, 5, 9, 7), pads=[1, 1, 1, 1]),
+    "conv relu": conv(A8, wide(OUT8, 4), (8, 5, 3, 3), (2, 5, 9, 7), activation="Relu"),
+    "conv stride, asymmetric pads": conv(
+        A8, wide(OUT8, 4), (8, 5, 3, 2), (1, 5, 9, 8), pads=[0, 1, 2, 0], strides=[2, 3]
+    ),
+    "conv dilated": conv(A8, wide(OUT8, 4), (4, 5, 3, 3), (1, 5, 9, 9), dilations=[2, 3]),
+    "conv grouped": conv(A8, wide(OUT8, 4), (8, 2, 3, 3), (1, 4, 6, 6), group=2),
+    "conv depthwise": conv(U8, wide(OUTU, 2), (12, 1, 3, 3), (2, 6, 7, 7), group=6, pads=[1, 1, 1, 1]),
+    "conv weight zero points": conv(A8, wide(OUT8, 4), (8, 5, 1, 1), (2, 5, 4, 4), zero=True, with_bias=False),
+    "conv one weight scale": conv(A8, wide(OUT8, 4), (8, 5, 1, 1), (2, 5, 4, 4), axis=None),
+    "conv 1-D": conv(A8, wide(OUT8, 4), (8, 5, 3), (2, 5, 11), pads=[1, 1]),
+    "conv 3-D": conv(A8, wide(OUT8, 4), (3, 2, 2, 2, 2), (1, 2, 4, 5, 3)),
+    "conv one pixel": conv(A8, wide(OUT8, 4), (8, 5, 1, 1), (1, 5, 1, 1)),
+    "conv same upper": conv(A8, wide(OUT8, 4), (8, 5, 3, 3), (1, 5, 8, 7), strides=[2, 2], auto_pad="SAME_UPPER"),
+    "conv int16": conv(A16, wide(OUT16, 4), (8, 5, 3, 3), (1, 5, 6, 6)),
+    "gemm": OneOperator("Gemm", [((3, 20), A8)], wide(OUT8, 4), [w := weight((20, 7), 1), bias(A8, w, 7)]),
+    "gemm transB": OneOperator("Gemm", [((3, 20), U8)], wide(OUT8, 4), [weight((7, 20), 0)], {"transB": 1}, "Relu"),
+    "matmul constant": OneOperator("MatMul", [((2, 3, 20), A8)], wide(OUT8, 4), [weight((20, 7), 1)]),
+    "matmul": OneOperator("MatMul", [((2, 3, 9), A8), ((2, 9, 5), U8)], wide(OUT8, 9)),
+    "matmul broadcast": OneOperator("MatMul", [((4, 1, 3, 9), A8), ((2, 9, 5), B8)], wide(OUT8, 9)),
+    "add": OneOperator("Add", [((2, 30, 9), A8), ((2, 30, 9), B8)], OUT8),
+    "add relu": OneOperator("Add", [((2, 30, 9), A8), ((2, 30, 9), B8)], OUT8, activation="Relu"),
+    "add broadcast": OneOperator("Add", [((2, 30, 9), A8), ((30, 1), U8)], OUTU),
+    "add 16": OneOperator("Add", [((2, 30, 9), A16), ((2, 30, 9), B16)], OUT16),
+    "sub": OneOperator("Sub", [((2, 30, 9), A8), ((1,), B8)], OUT8),
+    "mul": OneOperator("Mul", [((2, 30, 9), A8), ((30, 1), U8)], wide(OUT8, 2)),
+    "mul constant": OneOperator("Mul", [((2, 30, 9), A8)], wide(OUT8, 0.2), [weight((30, 1), None)]),
+    "relu": OneOperator("Relu", [((500,), A8)], OUT8),
+    "sigmoid": OneOperator("Sigmoid", [((500,), A8)], AffineParams(1 / 256, -128, int8)),
+    "hard sigmoid": OneOperator(
+        "HardSigmoid", [((500,), A8)], AffineParams(1 / 255, 0, uint8), attributes={"alpha": 0.3}
+    ),
+    "hard swish": OneOperator("HardSwish", [((500,), A8)], OUT8),
+    "tanh 16": OneOperator("Tanh", [((500,), A16)], AffineParams(2.0**-15, 0, int16)),
+    "clip": OneOperator("Clip", [((500,), A8)], OUT8, [np.float64(-1.0).reshape(()), np.float64(2.5).reshape(())]),
+    "max pool": OneOperator(
+        "MaxPool", [((1, 3, 8, 9), A8)], A8, attributes={"kernel_shape": [3, 2], "strides": [2, 2]}
+    ),
+    "max pool rescaled": OneOperator(
+        "MaxPool", [((1, 3, 8, 9), A8)], OUT8, attributes={"kernel_shape": [3, 2], "pads": [1, 0, 1, 1], "ceil_mode": 1}
+    ),
+    "average pool": OneOperator(
+        "AveragePool", [((1, 3, 8, 9), A8)], OUT8, attributes={"kernel_shape": [3, 2], "pads": [1, 0, 1, 1]}
+    ),
+    "average pool include pad": OneOperator(
+        "AveragePool",
+        [((1, 3, 8, 9), U8)],
+        OUT8,
+        attributes={"kernel_shape": [3, 2], "pads": [1, 0, 1, 1], "count_include_pad": 1, "strides": [2, 2]},
+    ),
+    "global average pool": OneOperator("GlobalAveragePool", [((2, 5, 7, 3), A8)], wide(OUT8, 0.2)),
+    "reduce mean": OneOperator(
+        "ReduceMean", [((4, 5, 7, 3), U8)], wide(OUT8, 0.2), [np.array([1, -1])], {"keepdims": 0}
+    ),
+    "reshape": OneOperator("Reshape", [((4, 6), A8)], A8, [np.array([2, 0, -1])]),
+    "flatten rescaled": OneOperator("Flatten", [((2, 3, 4), A8)], OUT8, attributes={"axis": 2}),
+    "transpose": OneOperator("Transpose", [((2, 3, 4), A8)], A8, attributes={"perm": [2, 0, 1]}),
+    "concat": OneOperator("Concat", [((2, 3), A8), ((2, 5), U8), ((2, 1), OUT8)], OUT8, attributes={"axis": -1}),
+    "softmax": OneOperator("Softmax", [((6, 10), A8)], AffineParams(1 / 256, -128, int8), attributes={"axis": -1}),
+    "softmax axis 1": OneOperator(
+        "Softmax", [((2, 10, 3), U8)], AffineParams(1 / 255, 0, uint8), attributes={"axis": 1}
+    ),
+    "softmax 16": OneOperator("Softmax", [((6, 10), A16)], AffineParams(2.0**-15, 0, int16), attributes={"axis": -1}),
+}
+
+CLEAR_OF_TIES = 0.01
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_codes_are_the_rounded_real_answer(name: str) -> None:
+    case = CASES[name]
+    program = lower(case.qdq(), "journey6", strict=True)
+    feeds = case.codes()
+    got = run_program(program, feeds, ["y.q"], reference_backend())["y.q"]
+    exact = case.real(feeds) / float(case.output.scale)
+    expected = np.clip(
+        np.rint(exact) + int(case.output.zero_point), case.output.qtype.qmin, case.output.qtype.qmax
+    ).astype(case.output.qtype.storage)
+    assert got.shape == expected.shape
+    sure = np.abs(exact - np.floor(exact) - 0.5) > CLEAR_OF_TIES
+    assert sure.mean() >= 0.8
+    np.testing.assert_array_equal(got[sure], expected[sure])
+
+
+def test_every_rule_is_tried() -> None:
+    tried = {case.op for case in CASES.values()} | {"Identity"}
+    assert set(RULES) - set(FUNCTIONS) - tried == set()
+
+
+def test_quantize_of_dequantize_is_a_requantize() -> None:
+    program = lower(OneOperator("Identity", [((64,), A8)], OUT8).qdq(), "journey6", strict=True)
+    codes = np.arange(-128, 128, dtype=np.int8)[:64]
+    got = run_program(program, {"x0.q": codes}, ["y.q"], reference_backend())["y.q"]
+    exact = (codes.astype(np.float64) - 3) * np.float64(A8.scale) / np.float64(OUT8.scale)
+    np.testing.assert_array_equal(got, np.clip(np.rint(exact) - 4, -128, 127).astype(np.int8))
+
+
+def test_fused_activation_clamps_at_the_code_of_its_bound() -> None:
+    program = lower(CASES["conv relu"].qdq(), "journey6", strict=True)
+    (instruction,) = [i for i in program if type(i).__name__ == "Conv"]
+    assert instruction.rescale.target.qmin == int(OUT8.zero_point)
+    assert [type(i).__name__ for i in program] == ["Quantize", "Conv", "Dequantize"]
+
+
+def test_bound_is_what_the_worst_input_reaches() -> None:
+    # x in [-128, 127] with Z = 3: farthest 131. Weights 2, -3 and bias 10: 131 * 5 + 10 = 665.
+    w = Weight(np.array([[[[2]], [[-3]]]], np.int8), AffineParams([0.01], 0, int8, 0))
+    b = Weight(np.array([10], np.int32), AffineParams(A8.scale * w.params.scale, 0, int32, 0))
+    program = lower(OneOperator("Conv", [((1, 2, 1, 1), A8)], OUT8, [w, b]).qdq(), "journey6")
+    (instruction,) = [i for i in program if type(i).__name__ == "Conv"]
+    assert instruction.accumulator.bound.tolist() == [665]
+    assert instruction.accumulator.bits == 32
+
+
+def test_wide_sums_get_an_int64_accumulator() -> None:
+    # int16 x int8 over 1024 terms at the extremes: 32785 * 128 * 1024 > 2^31.
+    w = Weight(np.full((1024, 1), -128, np.int8), AffineParams([0.01], 0, int8, 1))
+    program = lower(OneOperator("MatMul", [((1, 1024), A16)], AffineParams(3.0, 0, int16), [w]).qdq(), "journey6")
+    (instruction,) = [i for i in program if type(i).__name__ == "Linear"]
+    assert instruction.accumulator.bits == 64
+    feeds = {"x0.q": np.full((1, 1024), -32768, np.int16)}
+    got = run_program(program, feeds, ["y.q"], reference_backend())["y.q"]
+    exact = (-32768 + 17) * -128 * 1024 * float(A16.scale) * float(np.float32(0.01)) / 3.0
+    assert got.tolist() == [[round(exact)]]
