@@ -1,0 +1,9 @@
+"""Marks that clean-up leaves on nodes, in their ``metadata_props``."""
+
+from __future__ import annotations
+
+BIAS_OF = "halfeven.bias_of"
+"""On an Add: the name of the MatMul whose bias it adds."""
+
+FUNCTION = "halfeven.function"
+"""On each node of a group that spells out one function: the name of that function."""

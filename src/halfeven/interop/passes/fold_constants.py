@@ -1,0 +1,44 @@
+"""What depends on constants alone is computed once."""
+
+from __future__ import annotations
+
+import math
+
+import onnx_ir as ir
+from onnxscript.optimizer import fold_constants as fold
+
+from halfeven.errors import ModelError
+
+FREE_SIZE = 2**16  # elements: a result up to this is always folded, a larger one only if it does not outgrow its inputs
+KEPT = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})  # they say what is quantized
+UNBOUNDED = frozenset({"Range", "Expand", "Tile", "ConstantOfShape", "Resize", "OneHot", "EyeLike", "Pad"})
+
+
+def fold_constants(model: ir.Model) -> int:
+    """Evaluate every node that reads constants alone, with the onnx package's reference operators.
+
+    Weights behind Cast, Transpose, Reshape, Identity, and Shape chains of static sizes become initializers. A result
+    that would outgrow its inputs (Expand, Tile, Range of millions) stays a node; so do Quantize and Dequantize.
+    """
+    before = len(model.graph)
+    try:
+        fold(model, onnx_shape_inference=True, output_size_limit=2**31, should_fold=_worth_it)
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"constants cannot be folded: {' '.join(str(error).split())[:300]}") from None
+    return max(0, before - len(model.graph))
+
+
+def _worth_it(node: ir.Node) -> bool:
+    if node.op_type in KEPT or len(node.outputs) != 1:
+        return False
+    size = _size(node.outputs[0])
+    if size is None:
+        return node.op_type not in UNBOUNDED
+    return size <= max(FREE_SIZE, sum(_size(value) or 0 for value in node.inputs))
+
+
+def _size(value: ir.Value | None) -> int | None:
+    """Elements of a value of static shape."""
+    if value is None or value.shape is None or not value.shape.is_static():
+        return None
+    return int(math.prod(value.shape.numpy()))

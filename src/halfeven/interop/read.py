@@ -1,0 +1,97 @@
+"""An ONNX file -> a checked model at the working opset."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+from onnx_ir.passes.common import InlinePass
+
+from halfeven.errors import ModelError
+from halfeven.interop.check import check_standard
+from halfeven.interop.dims import name_dynamic_dims
+from halfeven.interop.names import name_nodes
+from halfeven.interop.operators import check_operators
+from halfeven.interop.opset import convert_opset
+from halfeven.interop.parse import parse_model
+from halfeven.interop.passes.constants import lift_constants
+from halfeven.interop.structure import check_structure
+from halfeven.interop.tensors import check_tensors
+
+IN_MEMORY = "the given model"
+
+
+def read_model(path: str | os.PathLike[str] | onnx.ModelProto) -> ir.Model:
+    """Load, check and bring to opset 21 an ONNX model of opset 9 or later (above 21 it keeps its own).
+
+    External data is mapped, not loaded. Functions of the file's own are inlined, constants are initializers, every node
+    has a name, unknown sizes of inputs get one symbol each, and inferred shapes stand on every value. A given
+    ModelProto is left as it is.
+
+    Raises
+    ------
+    ModelError
+        In one line that names the file and the node: no such file, not ONNX, truncated, an empty graph, an input that
+        nothing produces, an unknown operator or opset, a name given twice, a tensor that is not what it declares,
+        shapes that contradict each other.
+    """
+    if isinstance(path, onnx.ModelProto):
+        proto = onnx.ModelProto()
+        proto.CopyFrom(path)
+        return _read(proto, IN_MEMORY, None)
+    return _read(parse_model(path), os.fspath(path), Path(path).parent)
+
+
+def _read(proto: onnx.ModelProto, source: str, base_dir: Path | None) -> ir.Model:
+    check_structure(proto, source)
+    check_operators(proto, source)
+    _refuse_sparse(proto, source)
+    check_tensors(proto, source, base_dir)
+    name_dynamic_dims(proto.graph)
+    _keep_inferred(proto.graph, check_standard(proto, source))
+    model = _to_ir(proto, source, base_dir)
+    name_nodes(model)
+    convert_opset(model, source)
+    model = _inline(model, source)
+    lift_constants(model)
+    return model
+
+
+def _refuse_sparse(proto: onnx.ModelProto, source: str) -> None:
+    sparse = [t.values.name for t in proto.graph.sparse_initializer]
+    sparse += [n.output[0] for n in proto.graph.node if any(a.HasField("sparse_tensor") for a in n.attribute)]
+    if sparse:
+        raise ModelError(f"{source}: '{sparse[0]}' is a sparse tensor: export it as a dense one", source=source)
+
+
+def _keep_inferred(graph: onnx.GraphProto, inferred: list[onnx.ValueInfoProto]) -> None:
+    known = {value.name: value for value in inferred}
+    outputs = [known.pop(value.name, value) for value in graph.output]
+    for output, found in zip(graph.output, outputs, strict=True):
+        if found is not output:
+            output.type.CopyFrom(found.type)
+    del graph.value_info[:]
+    graph.value_info.extend(known.values())
+
+
+def _to_ir(proto: onnx.ModelProto, source: str, base_dir: Path | None) -> ir.Model:
+    try:
+        model = ir.from_proto(proto)
+    except (ir.serde.SerdeError, ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())[:300]
+        raise ModelError(f"{source}: cannot be understood: {reason}", source=source) from None
+    if base_dir is not None:
+        ir.external_data.set_base_dir(model.graph, base_dir)
+    return model
+
+
+def _inline(model: ir.Model, source: str) -> ir.Model:
+    if not model.functions:
+        return model
+    try:
+        return InlinePass()(model).model
+    except (ir.passes.PassError, ir.passes.PreconditionError, ValueError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())[:300]
+        raise ModelError(f"{source}: its functions cannot be inlined: {reason}", source=source) from None
