@@ -15,7 +15,7 @@ def print_quantized(model: QuantizedModel, source: Path, output: Path) -> None:
     out = console.out()
     result = model.ptq
     if result is not None:
-        steps = ", ".join(f"{s.name} {s.count}" for s in result.clean_up.steps if s.count)
+        steps = ", ".join(f"{s.name} {s.changes}" for s in result.clean_up.steps if s.changes)
         out.print(
             f"clean-up: {steps or 'nothing to do'}; largest difference to the original {result.equality.worst:.1e}"
         )

@@ -74,10 +74,8 @@ def _print(found: Verification) -> None:
     for difference in found.differences:
         out.print(str(difference))
     verdict = "all bits equal" if found.equal else f"{len(found.differences)} difference(s)"
-    names = ", ".join(found.backends)
-    out.print(
-        f"{names} against the reference: {found.samples} samples, {found.elements} elements of {found.tensors} tensors: {verdict}"
-    )
+    compared = f"{found.samples} samples, {found.elements} elements of {found.tensors} tensors"
+    out.print(f"{', '.join(found.backends)} against the reference: {compared}: {verdict}")
 
 
 def _compare_outputs(model: api.QuantizedModel, chosen: list[Sample], against: Path) -> list[str]:
