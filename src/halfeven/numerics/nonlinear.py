@@ -129,7 +129,7 @@ def dequantize_log2(codes: Any, params: Log2Params) -> F32:
     q = np.asarray(codes)
     if q.dtype != np.int8 or (q.size and np.abs(q.astype(np.int64)).max() > params.kmax):
         raise ParameterError(f"log2 codes of {params.bits} bits are int8 in [-{params.kmax}, {params.kmax}]")
-    exponent = np.maximum(np.abs(q.astype(np.int64)) - 1, 0).astype(np.float64)
-    exact = np.sign(q) * _expand(params, q.shape).astype(np.float64) * np.exp2(-exponent)
+    exponent = np.maximum(np.abs(q.astype(np.int64)) - 1, 0)
+    exact = np.ldexp(np.sign(q) * _expand(params, q.shape).astype(np.float64), -exponent)
     with np.errstate(under="ignore"):
         return np.asarray(exact.astype(np.float32))

@@ -18,7 +18,7 @@ from halfeven.numerics.requantize import requantize
 
 Integers = NDArray[Any]
 Shape = tuple[int, ...]
-INT32 = np.iinfo(np.int32)
+INT64_HALF = 2**62
 
 
 def centered(codes: ArrayLike, params: AffineParams) -> Integers:
@@ -52,6 +52,18 @@ def quantize_bias(bias: ArrayLike, scale: ArrayLike) -> NDArray[np.int64]:
 def _check_per_tensor(name: str, params: AffineParams) -> None:
     if params.axis is not None:
         raise ParameterError(f"{name} must have one scale for the whole tensor here")
+
+
+def check_accumulator(terms: int, x_max: int, w_max: int) -> None:
+    """Raise AccumulatorError where ``terms`` products of such magnitudes may leave int64 (half of it is the bias's)."""
+    if terms * x_max * w_max > INT64_HALF:
+        raise AccumulatorError(
+            f"a sum of {terms} products of up to {x_max} * {w_max} may leave int64: use narrower codes"
+        )
+
+
+def _magnitude(a: Integers) -> int:
+    return int(np.abs(a).max(initial=0))
 
 
 def check_matmul(a: Shape, a_params: AffineParams, b: Shape, b_params: AffineParams, out_params: AffineParams) -> None:
@@ -101,6 +113,7 @@ def quantized_matmul(
     """
     x, w = centered(a, a_params), centered(b, b_params)
     check_matmul(x.shape, a_params, w.shape, b_params, out_params)
+    check_accumulator(x.shape[-1], _magnitude(x), _magnitude(w))
     acc = np.matmul(x, w) + _bias(bias)
     m = Multiplier.from_scales((a_params.scale, b_params.scale), out_params.scale, profile)
     return requantize(acc, m, out_params, profile, axis=-1)
@@ -202,6 +215,7 @@ def quantized_conv2d(
     """
     xc, wc = centered(x, x_params), centered(w, w_params)
     check_conv2d(xc.shape, x_params, wc.shape, w_params, out_params, groups)
+    check_accumulator(int(np.prod(wc.shape[1:])), _magnitude(xc), _magnitude(wc))
     acc = convolve(xc, wc, *conv2d_window(stride, padding, dilation), groups)
     acc = acc + _bias(bias).reshape(1, -1, 1, 1)
     m = Multiplier.from_scales((x_params.scale, w_params.scale), out_params.scale, profile)
