@@ -17,13 +17,13 @@ struct CodeRange {
   std::int32_t qmax;
 };
 
-constexpr CodeRange kInt4{-8, 7};  // one to a byte in memory (int8), two to a byte when packed
-constexpr CodeRange kUint4{0, 15};
-constexpr CodeRange kInt8{-128, 127};
-constexpr CodeRange kUint8{0, 255};
-constexpr CodeRange kInt16{-32768, 32767};
-constexpr CodeRange kUint16{0, 65535};
-constexpr CodeRange kInt32{std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()};
+inline constexpr CodeRange kInt4{-8, 7};  // one to a byte in memory (int8), two to a byte when packed
+inline constexpr CodeRange kUint4{0, 15};
+inline constexpr CodeRange kInt8{-128, 127};
+inline constexpr CodeRange kUint8{0, 255};
+inline constexpr CodeRange kInt16{-32768, 32767};
+inline constexpr CodeRange kUint16{0, 65535};
+inline constexpr CodeRange kInt32{std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()};
 
 // Whether codes may be stored in that type.
 template <class Code>

@@ -83,7 +83,7 @@ inline std::int32_t quantize_one(float x, float s, std::int32_t z, CodeRange ran
 }
 
 // Elements that the loops below take at a time. A constant, so that compilers vectorise at -O2 too.
-constexpr std::size_t kChunk = 32;
+inline constexpr std::size_t kChunk = 32;
 
 // kChunk codes. kStep is 0 for one scale, 1 for one scale an element (channels last).
 template <int kStep, Scaling kScaling, ZeroPoint kZeroPoint, Rounding kRounding, class Code>

@@ -82,8 +82,8 @@ inline Multiplier multiplier_of_scales(std::uint32_t s1, std::uint32_t s2, std::
   return multiplier_of(divide_to_double(ab, soft::unpack(s3)), profile.multiplier_bits, profile.multiplier_half_away);
 }
 
-constexpr std::int64_t kInt32Min = -2147483647 - 1;
-constexpr std::int64_t kInt32Max = 2147483647;
+inline constexpr std::int64_t kInt32Min = -2147483647 - 1;
+inline constexpr std::int64_t kInt32Max = 2147483647;
 
 // floor(v / 2^n), 0 <= n <= 63: what every compiler makes of >>, without relying on it.
 constexpr std::int64_t floor_shift(std::int64_t v, int n) noexcept { return v < 0 ? ~(~v >> n) : v >> n; }

@@ -44,26 +44,26 @@ struct Profile {
 namespace profiles {
 
 // Journey 6 toolchain, OE 3.0.31 and later: the default.
-constexpr Profile journey6{"journey6", Scaling::kDivide, ZeroPoint::kInside, Rounding::kHalfEven,
+inline constexpr Profile journey6{"journey6", Scaling::kDivide, ZeroPoint::kInside, Rounding::kHalfEven,
                            Requantize::kExactHalfEven, 31, false, false};
 // Journey 6 toolchain before OE 3.0.31.
-constexpr Profile journey6_legacy{"journey6-legacy", Scaling::kDivide, ZeroPoint::kInside, Rounding::kHalfUpFloat32,
+inline constexpr Profile journey6_legacy{"journey6-legacy", Scaling::kDivide, ZeroPoint::kInside, Rounding::kHalfUpFloat32,
                                   Requantize::kExactHalfUp, 31, false, false};
-constexpr Profile onnxruntime{"onnxruntime", Scaling::kDivide, ZeroPoint::kOutside, Rounding::kHalfEven,
+inline constexpr Profile onnxruntime{"onnxruntime", Scaling::kDivide, ZeroPoint::kOutside, Rounding::kHalfEven,
                               Requantize::kFloat32, 24, false, true};
-constexpr Profile pytorch{"pytorch", Scaling::kReciprocal, ZeroPoint::kOutside, Rounding::kHalfEven,
+inline constexpr Profile pytorch{"pytorch", Scaling::kReciprocal, ZeroPoint::kOutside, Rounding::kHalfEven,
                           Requantize::kUndefined, 31, false, false};
 // TensorFlow Lite, single rounding.
-constexpr Profile tflite{"tflite", Scaling::kDivide, ZeroPoint::kOutside, Rounding::kHalfAway,
+inline constexpr Profile tflite{"tflite", Scaling::kDivide, ZeroPoint::kOutside, Rounding::kHalfAway,
                          Requantize::kExactHalfUp, 31, true, false};
 // TensorFlow Lite Micro and gemmlowp, double rounding.
-constexpr Profile tflite_double{"tflite-double", Scaling::kDivide, ZeroPoint::kOutside, Rounding::kHalfAway,
+inline constexpr Profile tflite_double{"tflite-double", Scaling::kDivide, ZeroPoint::kOutside, Rounding::kHalfAway,
                                 Requantize::kDoubleRounding, 31, true, false};
 // XNNPACK, fp32 requantization.
-constexpr Profile xnnpack{"xnnpack", Scaling::kReciprocal, ZeroPoint::kOutside, Rounding::kHalfEven,
+inline constexpr Profile xnnpack{"xnnpack", Scaling::kReciprocal, ZeroPoint::kOutside, Rounding::kHalfEven,
                           Requantize::kFloat32, 24, false, true};
 
-constexpr Profile all[] = {journey6, journey6_legacy, onnxruntime, pytorch, tflite, tflite_double, xnnpack};
+inline constexpr Profile all[] = {journey6, journey6_legacy, onnxruntime, pytorch, tflite, tflite_double, xnnpack};
 
 }  // namespace profiles
 }  // namespace halfeven

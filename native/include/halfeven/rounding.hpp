@@ -16,7 +16,7 @@ enum class Rounding : std::uint8_t {
 };
 
 // Results at or beyond this magnitude, infinities included, are reported as this magnitude: a clamp always follows.
-constexpr std::int64_t kRoundedHuge = std::int64_t{1} << 62;
+inline constexpr std::int64_t kRoundedHuge = std::int64_t{1} << 62;
 
 namespace detail {
 
@@ -26,7 +26,7 @@ struct Split {
   std::uint64_t rest;
 };
 
-constexpr std::uint64_t kRestHalf = std::uint64_t{1} << 62;
+inline constexpr std::uint64_t kRestHalf = std::uint64_t{1} << 62;
 
 constexpr Split split(soft::Number v) noexcept {
   if (v.exponent >= 0) return {static_cast<std::int64_t>(v.significand << v.exponent), 0};

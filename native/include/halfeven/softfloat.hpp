@@ -12,11 +12,11 @@
 namespace halfeven {
 namespace soft {
 
-constexpr std::uint32_t kSign = 0x80000000u;
-constexpr std::uint32_t kInfinity = 0x7F800000u;
-constexpr std::uint32_t kNaN = 0x7FC00000u;
-constexpr std::uint32_t kOne = 0x3F800000u;
-constexpr std::uint32_t kHalf = 0x3F000000u;
+inline constexpr std::uint32_t kSign = 0x80000000u;
+inline constexpr std::uint32_t kInfinity = 0x7F800000u;
+inline constexpr std::uint32_t kNaN = 0x7FC00000u;
+inline constexpr std::uint32_t kOne = 0x3F800000u;
+inline constexpr std::uint32_t kHalf = 0x3F000000u;
 
 constexpr bool is_nan(std::uint32_t bits) noexcept { return (bits & ~kSign) > kInfinity; }
 constexpr bool is_infinite(std::uint32_t bits) noexcept { return (bits & ~kSign) == kInfinity; }

@@ -12,7 +12,7 @@
 
 namespace halfeven {
 
-constexpr int kMaxRank = 10;
+inline constexpr int kMaxRank = 10;
 
 enum class Status : std::uint8_t {
   kOk = 0,

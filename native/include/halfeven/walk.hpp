@@ -12,7 +12,7 @@
 namespace halfeven {
 namespace detail {
 
-constexpr std::int64_t kBlock = 256;  // elements gathered at a time; lives on the stack
+inline constexpr std::int64_t kBlock = 256;  // elements gathered at a time; lives on the stack
 
 struct Dimension {
   std::int64_t size;

@@ -1,0 +1,87 @@
+"""Compiles the C++ programs of this folder: once for each compiler, set of flags and state of the sources."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+INCLUDE = ROOT / "native" / "include"
+CACHE = ROOT / "build" / "headers"
+STRICT = ["-std=c++17", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wpedantic", "-Werror"]
+PACKAGES = {
+    "g++": "g++",
+    "clang++": "clang",
+    "aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu",
+    "qemu-aarch64": "qemu-user",
+}
+EMULATORS = {"aarch64-linux-gnu-g++": "qemu-aarch64"}
+
+Build = Callable[..., list[str]]
+
+
+def need(tool: str) -> str:
+    """Path of a program; skips the test, naming the package, when it is not installed."""
+    path = shutil.which(tool)
+    if path is None:
+        pytest.skip(f"{tool} is not installed: apt-get install {PACKAGES[tool]}")
+    return path
+
+
+def _key(compiler: str, arguments: list[str]) -> str:
+    version = subprocess.run([compiler, "--version"], check=True, capture_output=True).stdout
+    digest = hashlib.sha256(version + "\0".join(arguments).encode())
+    for source in sorted([*INCLUDE.rglob("*.hpp"), *HERE.glob("*.hpp"), *HERE.glob("*.cpp")]):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def _compile(compiler: str, arguments: list[str], target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(f".{os.getpid()}")  # several workers may build the same program
+    done = subprocess.run([compiler, *arguments, "-o", str(partial)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{compiler} {' '.join(arguments)}\n{done.stderr}"
+    partial.replace(target)
+
+
+@pytest.fixture(scope="session")
+def need_tool() -> Callable[[str], str]:
+    """``need_tool(program)`` -> its path, or a skip that names the package."""
+    return need
+
+
+@pytest.fixture(scope="session")
+def headers() -> list[Path]:
+    """Every public header."""
+    found = sorted((INCLUDE / "halfeven").glob("*.hpp"))
+    assert len(found) > 10, f"headers are missing in {INCLUDE}"
+    return found
+
+
+@pytest.fixture(scope="session")
+def build() -> Build:
+    """``build(compiler, [sources], *flags)`` -> the command that runs the program, in an emulator if it takes one."""
+
+    def build(compiler: str, sources: list[str], *flags: str) -> list[str]:
+        path = need(compiler)
+        emulator = [need(EMULATORS[compiler]), *_emulated(compiler)] if compiler in EMULATORS else []
+        static = ["-static"] if emulator else []
+        paths = [str(HERE / source) for source in sources]
+        arguments = [*STRICT, *flags, *static, "-pthread", f"-I{INCLUDE}", *paths]
+        target = CACHE / f"{Path(sources[-1]).stem}-{_key(path, arguments)}.exe"
+        if not target.exists():
+            _compile(path, arguments, target)
+        return [*emulator, str(target)]
+
+    return build
+
+
+def _emulated(compiler: str) -> list[str]:
+    return ["-cpu", "max"] if compiler.startswith("aarch64") else []
