@@ -130,9 +130,9 @@ def requantize(
         If ``acc`` is not integer, the channels do not fit, or the profile defines no requantize.
     """
     if is_torch(acc):
-        from halfeven.ops import torch_requantize  # noqa: PLC0415
+        from halfeven.ops import torch_ops  # noqa: PLC0415
 
-        return torch_requantize.requantize(acc, multiplier, params, get_profile(profile), axis)
+        return torch_ops.requantize(acc, multiplier, params, get_profile(profile), axis)
     return numpy_requantize.requantize(acc, multiplier, params, get_profile(profile), axis)
 
 
@@ -163,9 +163,9 @@ def quantized_matmul(
         If the operands are of two libraries, or shapes, codes and parameters do not fit together.
     """
     if all_torch(a=a, b=b, bias=bias):
-        from halfeven.ops import torch_product  # noqa: PLC0415
+        from halfeven.ops import torch_ops  # noqa: PLC0415
 
-        return torch_product.quantized_matmul(a, a_params, b, b_params, out_params, bias, get_profile(profile))
+        return torch_ops.quantized_matmul(a, a_params, b, b_params, out_params, bias, get_profile(profile))
     return product.quantized_matmul(a, a_params, b, b_params, out_params, bias, profile)
 
 
@@ -202,7 +202,7 @@ def quantized_conv2d(
     """
     window = (stride, padding, dilation, groups)
     if all_torch(x=x, w=w, bias=bias):
-        from halfeven.ops import torch_product  # noqa: PLC0415
+        from halfeven.ops import torch_ops  # noqa: PLC0415
 
-        return torch_product.quantized_conv2d(x, x_params, w, w_params, out_params, bias, *window, get_profile(profile))
+        return torch_ops.quantized_conv2d(x, x_params, w, w_params, out_params, bias, *window, get_profile(profile))
     return product.quantized_conv2d(x, x_params, w, w_params, out_params, bias, *window, profile)

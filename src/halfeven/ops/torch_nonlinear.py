@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,7 +52,8 @@ def dequantize_log2(codes: Tensor, params: Log2Params) -> Tensor:
     q = codes.to(torch.int64)
     if codes.dtype != torch.int8 or (not torch.compiler.is_compiling() and bool((q.abs() > params.kmax).any())):
         raise ParameterError(f"log2 codes of {params.bits} bits are int8 in [-{params.kmax}, {params.kmax}]")
-    powers = placed(np.ldexp(1.0, -np.arange(params.kmax)), codes.device)  # a table: pow is not exact everywhere
+    # A table, because pow is not exact everywhere.
+    powers = torch.tensor([2.0**-k for k in range(params.kmax)], dtype=torch.float64, device=codes.device)
     return (q.sign() * _scale(params, codes).double() * powers[(q.abs() - 1).clamp(min=0)]).to(torch.float32)
 
 

@@ -26,7 +26,9 @@ def placed(a: NDArray[Any], device: torch.device) -> Tensor:
 
     A scalar left on the host would make CUDA's division multiply by the reciprocal: another function.
     """
-    return torch.tensor(a).to(device, non_blocking=True)
+    # Traced, an array is a tensor already; else a copy is made, because torch warns of arrays that cannot be written.
+    tensor = torch.as_tensor(a) if torch.compiler.is_dynamo_compiling() else torch.tensor(a)
+    return tensor.to(device, non_blocking=True)
 
 
 def expanded(params: AffineParams, x: Tensor) -> tuple[Tensor, Tensor]:
