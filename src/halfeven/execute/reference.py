@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
@@ -136,22 +137,28 @@ def _average_pool(i: ir.AveragePool, arrays: Sequence[Array]) -> tuple[Array, ..
     return (write(scale_accumulator(total, m, i.rescale.method), i.rescale.target),)
 
 
+def mean_count(i: ir.ReduceMean, shape: Sequence[int]) -> int:
+    """Elements that each mean divides by; none raises ParameterError."""
+    count = math.prod(shape[k] for k in i.axes)
+    if count == 0:
+        raise ParameterError(f"the mean over axes {i.axes} of shape {tuple(shape)} has nothing to average")
+    return count
+
+
 @step.register
 def _reduce_mean(i: ir.ReduceMean, arrays: Sequence[Array]) -> tuple[Array, ...]:
     x = centered(arrays[0], i.x_zero)
-    count = int(np.prod([x.shape[k] for k in i.axes]))
-    if count == 0:
-        raise ParameterError(f"the mean over axes {i.axes} of shape {x.shape} has nothing to average")
+    count = mean_count(i, x.shape)
     total = x.sum(axis=i.axes, keepdims=i.keepdims)
     return (write(scale_accumulator(total, i.rescale.multiplier(count), i.rescale.method), i.rescale.target),)
 
 
 def check_softmax(i: ir.Softmax, length: int) -> None:
-    """Raise AccumulatorError where the denominator could leave int64."""
-    shift = max(int(i.multiplier.shift), 0)
-    if (length << 30 + shift) >= 1 << 62:
+    """Raise AccumulatorError where the numerator or the denominator could reach 2^62."""
+    shift, m0 = int(i.multiplier.shift), int(i.multiplier.m0)
+    if (length << 30 + max(shift, 0)) >= 1 << 62 or (m0 << 30 + max(-shift, 0)) >= 1 << 62:
         raise AccumulatorError(
-            f"a softmax over {length} values at output scale {1 / float(i.multiplier.value):.3g} is too long"
+            f"a softmax over {length} values at scale {1 / float(i.multiplier.value):.3g} is too long or too fine"
         )
 
 

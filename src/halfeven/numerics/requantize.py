@@ -64,14 +64,15 @@ def scale_exact(acc: Integers, multiplier: Multiplier, *, half_up: bool = False)
 
 
 def _scale_wide(acc: Integers, m0: Integers, shift: Integers, *, half_up: bool) -> Integers:
-    acc, m0, shift = np.broadcast_arrays(acc, m0, shift)
+    shape = np.broadcast_shapes(acc.shape, m0.shape, shift.shape)
+    acc, m0, shift = np.broadcast_arrays(*np.atleast_1d(acc, m0, shift))  # 0-d object arrays decay to Python integers
     product = acc.astype(object) * m0.astype(object)
     product = product << np.maximum(-shift, 0).astype(object)
     right = np.maximum(shift, 1).astype(object)
     rounded = (shift_half_up if half_up else shift_half_even)(product, right)
     exact = np.where(shift >= 1, rounded, product)
     info = np.iinfo(np.int64)
-    return np.asarray(np.clip(exact, info.min, info.max)).astype(np.int64)
+    return np.asarray(np.clip(exact, info.min, info.max)).astype(np.int64).reshape(shape)
 
 
 def scale_double_rounding(acc: Integers, multiplier: Multiplier) -> Integers:
