@@ -15,8 +15,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx import TensorProto, helper, numpy_helper
 
 from halfeven.demo.cache import cache_folder, write_file
 from halfeven.demo.fetch import fetch
@@ -157,6 +155,9 @@ def digit_model(network: DigitNetwork, cache: Path | None = None) -> Path:
 
 def _network_bytes(network: DigitNetwork, weights: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """Return the serialized and checked ONNX model."""
+    import onnx  # noqa: PLC0415  heavy, only where used
+    from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415
+
     image = helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["N", 1, network.size, network.size])
     logits = helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", 10])
     nodes = _network_nodes(weights)
@@ -208,6 +209,8 @@ def _append(
     **attributes: Any,
 ) -> str:
     """Append one node that reads ``value`` and the tensors ``name.parameter``; return its output's name."""
+    from onnx import helper  # noqa: PLC0415  heavy, only where used
+
     produced = output or f"{name}.output"
     inputs = [value, *(f"{name}.{parameter}" for parameter in parameters)]
     nodes.append(helper.make_node(operator, inputs, [produced], name=name, **attributes))

@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 
 from halfeven.demo.ppocr import Pixels, line_input
 from halfeven.demo.text_images import TextLine
@@ -43,6 +42,8 @@ def read_characters(model_path: Path) -> tuple[str, ...]:
     ModelError
         The model carries no character list.
     """
+    import onnx  # noqa: PLC0415  heavy, only where used
+
     properties = {entry.key: entry.value for entry in onnx.load(model_path).metadata_props}
     if "character" not in properties:
         message = f"'{model_path}' has no 'character' in its metadata: expected a PP-OCR reader"
