@@ -1,0 +1,8 @@
+"""Make the corpus and its replay importable, from the folder that other implementations take them from."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "golden"))
