@@ -213,6 +213,12 @@ def test_a_missing_client_is_named_with_the_package(
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+def test_an_environment_without_pip_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch_module, "find_spec", lambda _: None)
+    with pytest.raises(DataUnavailableError, match=r"'ccexam==1\.0\.0'.*'pip' is not installed"):
+        fetch(DIGIT_WEIGHTS, tmp_path)
+
+
 def test_pip_without_an_index_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)

