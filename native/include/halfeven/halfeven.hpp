@@ -6,6 +6,7 @@
 #define HALFEVEN_HALFEVEN_HPP_
 
 #include "affine.hpp"
+#include "hbdnn.hpp"
 #include "multiplier.hpp"
 #include "nonlinear.hpp"
 #include "profile.hpp"

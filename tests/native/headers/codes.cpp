@@ -10,48 +10,18 @@
 //   dequantize_binary SCALE | dequantize_log2 SCALE      int8 -> float32
 //
 // MODE is one of check::kFloatModes: the thread's floating-point mode while it computes.
-#include <cinttypes>
-#include <cstdlib>
-#include <cstring>
+#include "arguments.hpp"
 
-#include "check.hpp"
-#include "float_modes.hpp"
-
-namespace profiles = halfeven::profiles;
+using check::Arguments;
+using check::profile_of;
+using check::with_storage;
 using halfeven::AffineParams;
-using halfeven::CodeRange;
 using halfeven::Multiplier;
 using halfeven::Profile;
 
 namespace {
 
 constexpr std::size_t kBlock = 1 << 16;
-
-struct Arguments {
-  char** next;
-  char** end;
-  const char* word() { return next < end ? *next++ : ""; }
-  std::int64_t integer() { return std::strtoll(word(), nullptr, 10); }
-  std::int32_t int32() { return static_cast<std::int32_t>(integer()); }
-  std::uint32_t pattern() { return static_cast<std::uint32_t>(std::strtoull(word(), nullptr, 16)); }
-  float real() { return halfeven::float_of(pattern()); }
-  CodeRange range() {
-    const std::int32_t qmin = int32();
-    return {qmin, int32()};
-  }
-};
-
-[[noreturn]] void fail(const char* what, const char* word) {
-  std::fprintf(stderr, "codes: no %s is named '%s'\n", what, word);
-  std::exit(2);
-}
-
-const Profile& profile_of(const char* name) {
-  for (const Profile& p : profiles::all) {
-    if (std::strcmp(p.name, name) == 0) return p;
-  }
-  fail("profile", name);
-}
 
 // stdin -> f(block, n, result) -> stdout, `per` results a number.
 template <class In, class Out, class F>
@@ -62,17 +32,6 @@ void stream(std::size_t take, std::size_t give, F f) {
     f(in.data(), n, out.data());
     std::fwrite(out.data(), sizeof(Out) * give, n, stdout);
   }
-}
-
-// Calls f with a value of the storage type of that name.
-template <class F>
-void with_storage(const char* name, F f) {
-  if (std::strcmp(name, "int8") == 0) return f(std::int8_t{});
-  if (std::strcmp(name, "uint8") == 0) return f(std::uint8_t{});
-  if (std::strcmp(name, "int16") == 0) return f(std::int16_t{});
-  if (std::strcmp(name, "uint16") == 0) return f(std::uint16_t{});
-  if (std::strcmp(name, "int32") == 0) return f(std::int32_t{});
-  fail("storage", name);
 }
 
 AffineParams affine(Arguments& a, bool with_range) {
@@ -125,7 +84,7 @@ void requantize_sums(Arguments& a, halfeven::Requantize method) {
   const std::int32_t shift = a.int32(), bits = a.int32();
   const Multiplier m{m0, shift, bits};
   const std::int32_t z = a.int32();
-  const CodeRange range = a.range();
+  const halfeven::CodeRange range = a.range();
   with_storage(storage, [&](auto code) {
     using Code = decltype(code);
     stream<Acc, Code>(1, 1, [&](const Acc* acc, std::size_t n, Code* q) {
@@ -166,9 +125,7 @@ void from_scales(Arguments& a) {
 
 void nonlinear(Arguments& a, const char* operation) {
   const bool log2 = std::strstr(operation, "log2") != nullptr;
-  if (std::strcmp(operation, "binary") == 0) {
-    return stream<float, std::int8_t>(1, 1, halfeven::quantize_binary);
-  }
+  if (std::strcmp(operation, "binary") == 0) return stream<float, std::int8_t>(1, 1, halfeven::quantize_binary);
   const float scale = a.real();
   if (std::strcmp(operation, "log2") == 0) {
     const int bits = a.int32();
@@ -196,14 +153,4 @@ void run(Arguments& a) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  Arguments a{argv + 1, argv + argc};
-  const char* mode = a.word();
-  for (const check::FloatMode& m : check::kFloatModes) {
-    if (std::strcmp(m.name, mode) != 0) continue;
-    const check::InFloatMode in_mode(m);
-    run(a);
-    return 0;
-  }
-  fail("floating-point mode", mode);
-}
+int main(int argc, char** argv) { return check::run_in_mode(argc, argv, run); }

@@ -7,9 +7,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import DTypeLike, NDArray
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -85,3 +89,34 @@ def build() -> Build:
 
 def _emulated(compiler: str) -> list[str]:
     return ["-cpu", "max"] if compiler.startswith("aarch64") else []
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that reads binary numbers, applies a function of the headers, and writes the results."""
+
+    command: list[str]
+
+    def __call__(self, numbers: Any, dtype: DTypeLike, *words: object, mode: str = "nearest") -> NDArray[Any]:
+        """Results for ``numbers``, computed in that floating-point mode."""
+        command = [*self.command, mode, *(str(w) for w in words)]
+        done = subprocess.run(
+            command,
+            input=numbers if isinstance(numbers, bytes) else np.ascontiguousarray(numbers).tobytes(),
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return np.frombuffer(done.stdout, dtype)
+
+
+@pytest.fixture(scope="session")
+def codes(build: Build) -> Program:
+    """``codes(numbers, result type, operation, ...)``: one function of the headers over an array (codes.cpp)."""
+    return Program(build("g++", ["codes.cpp"], "-O2"))
+
+
+@pytest.fixture(scope="session")
+def tensors(build: Build) -> Program:
+    """``tensors(numbers, result type, operation, ...)``: a whole tensor, padded in memory (tensors.cpp)."""
+    return Program(build("g++", ["tensors.cpp"], "-O2"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ Build = Callable[..., list[str]]
 NeedTool = Callable[[str], str]
 
 HERE = Path(__file__).parent
+GUIDE = HERE.parents[2] / "docs" / "guide" / "board-headers.md"
 
 SUITES = [
     "test_rounding.cpp",
@@ -118,3 +120,14 @@ def test_a_board_gets_no_heap_no_exceptions_and_no_globals(
     sizes = {columns[0]: int(columns[1]) for columns in sections if columns and columns[0].startswith(".")}
     assert sizes[".text"] > 0
     assert sizes.get(".data", 0) == sizes.get(".bss", 0) == 0
+
+
+def test_the_guide_s_programs_do_what_they_say(need_tool: NeedTool, headers: list[Path], tmp_path: Path) -> None:
+    programs = re.findall(r"```cpp\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(programs) >= 3
+    for k, program in enumerate(programs):
+        source = tmp_path / f"guide{k}.cpp"
+        source.write_text(program, encoding="utf-8")
+        target = str(source.with_suffix(""))
+        run([need_tool("g++"), *STRICT, "-O2", f"-I{headers[0].parents[1]}", str(source), "-o", target])
+        run([target])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from halfeven.numerics.affine import dequantize, quantize_unchecked
 from halfeven.numerics.multiplier import Multiplier
@@ -26,29 +24,12 @@ from halfeven.numerics.profile import Profile, Requantize, profiles
 from halfeven.numerics.qtype import QTYPES, QType, get_qtype
 from halfeven.numerics.requantize import clamp_codes, scale_accumulator
 
+Program = Callable[..., NDArray[Any]]
+
 SCALES = [1.0, 0.1, 2.0**-15, 1.17549435e-38, 3.4028235e38]
 MODES = ["nearest", "up+flush"]
 METHODS = list(Requantize)
 REAL_MULTIPLIERS = [0.5, 1.0 - 2.0**-33, 3.75e-4, 2.0**-30 * 1.3, 1.0, 5.3, 2.0**20, 2.0**-40]
-
-
-@dataclass(frozen=True)
-class Program:
-    """The program that applies one function of the headers to binary numbers."""
-
-    command: list[str]
-
-    def __call__(self, numbers: Any, dtype: DTypeLike, *words: object, mode: str = "nearest") -> NDArray[Any]:
-        """Results for ``numbers``, computed in that floating-point mode."""
-        command = [*self.command, mode, *(str(w) for w in words)]
-        done = subprocess.run(command, input=np.ascontiguousarray(numbers).tobytes(), capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return np.frombuffer(done.stdout, dtype)
-
-
-@pytest.fixture(scope="module")
-def codes(build: Callable[..., list[str]]) -> Program:
-    return Program(build("g++", ["codes.cpp"], "-O2"))
 
 
 def hexadecimal(x: float) -> str:

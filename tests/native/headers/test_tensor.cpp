@@ -203,9 +203,40 @@ void board_tail() {
   }
 }
 
+// The fields that view_of and params_of read, as a board's runtime lays them out.
+struct Properties {
+  struct {
+    std::int32_t dimensionSize[10];
+    std::int32_t numDimensions;
+  } validShape;
+  struct {
+    std::int32_t scaleLen;
+    float* scaleData;
+    std::int32_t zeroPointLen;
+    std::int32_t* zeroPointData;
+  } scale;
+  std::int32_t quantizeAxis;
+  std::int64_t alignedByteSize;
+  std::int64_t stride[10];
+};
+
+void board_properties() {
+  float scale = 0.5f;
+  Properties p = {{{1, 2, 3}, 3}, {1, &scale, 0, nullptr}, -1, 64, {32, 16, 4}};
+  float x[16] = {1, 2, 3, 99, 4, 5, 6};
+  std::int8_t q[6];
+  const std::int32_t shape[] = {1, 2, 3};
+  const TensorView<std::int8_t> out = halfeven::contiguous_view(q, 3, shape);
+  CHECK_EQUAL(halfeven::quantize(halfeven::view_of(x, p), out, halfeven::params_of(p)), Status::kOk);
+  for (int i = 0; i < 6; ++i) CHECK_EQUAL(q[i], 2 * (i + 1));
+  p.alignedByteSize = 16;
+  CHECK_EQUAL(halfeven::quantize(halfeven::view_of(x, p), out, halfeven::params_of(p)), Status::kOutsideBuffer);
+}
+
 }  // namespace
 
 void test_tensor() {
+  board_properties();
   check::Random random(8);
   random_cases<std::int8_t>(random, 127);
   random_cases<std::uint8_t>(random, 255);
