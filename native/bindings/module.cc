@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "bindings/arrays.h"
+#include "bindings/program.h"
 #include "engine/cpu.h"
+#include "kernels/gemm/dot.h"
 
 namespace halfeven::bindings {
 namespace {
@@ -34,6 +36,7 @@ std::vector<std::string_view> kernel_names() {
   append_names(names, native::quantize_kernels);
   append_names(names, native::dequantize_kernels);
   append_names(names, native::requantize_kernels);
+  append_names(names, native::dot_kernels);
   return names;
 }
 
@@ -46,4 +49,5 @@ NB_MODULE(_native, m) {
   m.def("active_isa", &active_isa, "The best supported instruction set, or the one that HALFEVEN_ISA names.");
   m.def("kernel_names", &kernel_names, "Each kernel of this build: <op>_<in>_<out>_<isa>.");
   bind_elementwise(m);
+  bind_program(m);
 }

@@ -1,4 +1,4 @@
-"""The compiled kernels. Arrays are C-contiguous; a tensor is seen as (outer, channels, inner)."""
+# The compiled kernels. Arrays are C-contiguous; a tensor is seen as (outer, channels, inner).
 
 from typing import Any
 
@@ -46,5 +46,115 @@ def requantize(
     method: int,
     multiplier_f32: NDArray[np.float32],
     isa: int = -1,
+    threads: int = 0,
+) -> None: ...
+
+class Rescale:
+    def __init__(
+        self,
+        m0: NDArray[np.int64],
+        shift: NDArray[np.int32],
+        multiplier_f32: NDArray[np.float32],
+        method: int,
+        zero_point: int,
+        qmin: int,
+        qmax: int,
+    ) -> None: ...
+
+class Window:
+    def __init__(
+        self,
+        input: tuple[int, int, int],  # noqa: A002
+        output: tuple[int, int, int],
+        kernel: tuple[int, int, int],
+        strides: tuple[int, int, int],
+        begins: tuple[int, int, int],
+        dilations: tuple[int, int, int],
+    ) -> None: ...
+
+def conv(
+    x: NDArray[Any],
+    weight: NDArray[Any],
+    weight_zero_point: NDArray[np.int64],
+    bias: NDArray[np.int64],
+    out: NDArray[Any],
+    window: Window,
+    groups: int,
+    x_zero_point: int,
+    accumulator_bits: int,
+    rescale: Rescale,
+    isa: int = -1,
+    threads: int = 0,
+) -> None: ...
+def gemm(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    out: NDArray[Any],
+    a_index: NDArray[np.int64],
+    b_index: NDArray[np.int64],
+    a_zero_point: int,
+    b_zero_point: NDArray[np.int64],
+    bias: NDArray[np.int64],
+    accumulator_bits: int,
+    rescale: Rescale,
+    isa: int = -1,
+    threads: int = 0,
+) -> None: ...
+def add(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    out: NDArray[Any],
+    shape: list[int],
+    a_strides: list[int],
+    b_strides: list[int],
+    a_zero_point: int,
+    b_zero_point: int,
+    a_multiplier: int,
+    b_multiplier: int,
+    shift: int,
+    zero_point: int,
+    qmin: int,
+    qmax: int,
+    threads: int = 0,
+) -> None: ...
+def multiply(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    out: NDArray[Any],
+    shape: list[int],
+    a_strides: list[int],
+    b_strides: list[int],
+    a_zero_point: int,
+    b_zero_point: int,
+    rescale: Rescale,
+    isa: int = -1,
+    threads: int = 0,
+) -> None: ...
+def rescale_codes(
+    x: NDArray[Any], out: NDArray[Any], x_zero_point: int, rescale: Rescale, isa: int = -1, threads: int = 0
+) -> None: ...
+def look_up(x: NDArray[Any], out: NDArray[Any], first: int, entries: NDArray[Any], threads: int = 0) -> None: ...
+def max_pool(x: NDArray[Any], out: NDArray[Any], window: Window, threads: int = 0) -> None: ...
+def average_pool(
+    x: NDArray[Any],
+    out: NDArray[Any],
+    window: Window,
+    x_zero_point: int,
+    rescale: Rescale,
+    isa: int = -1,
+    threads: int = 0,
+) -> None: ...
+def reduce_mean(
+    x: NDArray[Any], out: NDArray[Any], x_zero_point: int, rescale: Rescale, isa: int = -1, threads: int = 0
+) -> None: ...
+def softmax(
+    x: NDArray[Any],
+    out: NDArray[Any],
+    exponentials: NDArray[np.uint32],
+    m0: int,
+    shift: int,
+    zero_point: int,
+    qmin: int,
+    qmax: int,
     threads: int = 0,
 ) -> None: ...

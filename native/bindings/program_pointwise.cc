@@ -1,0 +1,98 @@
+// Element by element: Add, Mul, Requantize, tables.
+#include "bindings/program.h"
+#include "kernels/eltwise/codes.h"
+#include "kernels/eltwise/eltwise.h"
+#include "kernels/table/table.h"
+
+namespace halfeven::bindings {
+namespace {
+
+using Steps = std::vector<std::int64_t>;
+
+// The elements that a walk over `shape` reaches must lie in the array.
+native::Operand operand_of(const InArray& array, const char* name, std::int64_t zero_point, const Steps& shape,
+                           const Steps& strides) {
+  check_size((std::string(name) + "_strides").c_str(), strides.size(), shape.size());
+  std::int64_t last = 0;
+  for (std::size_t k = 0; k < shape.size(); ++k) {
+    if (shape[k] < 1 || strides[k] < 0) throw nb::value_error("sizes must be at least 1 and strides at least 0");
+    last += (shape[k] - 1) * strides[k];
+  }
+  if (last >= static_cast<std::int64_t>(array.size())) {
+    throw nb::value_error((std::string(name) + " is shorter than its strides say").c_str());
+  }
+  return {array.data(), codes_of(array, name), zero_point, strides};
+}
+
+native::Pairs pairs_of(const InArray& a, const InArray& b, const OutArray& out, const Steps& shape,
+                       const Steps& a_strides, const Steps& b_strides, std::int64_t a_zero, std::int64_t b_zero) {
+  if (shape.empty()) throw nb::value_error("at least one axis is expected");
+  std::size_t count = 1;
+  for (const std::int64_t n : shape) count *= static_cast<std::size_t>(n);
+  check_size("out", out.size(), count);
+  return {shape, operand_of(a, "a", a_zero, shape, a_strides), operand_of(b, "b", b_zero, shape, b_strides)};
+}
+
+void add(const InArray& a, const InArray& b, const OutArray& out, const Steps& shape, const Steps& a_strides,
+         const Steps& b_strides, std::int64_t a_zero_point, std::int64_t b_zero_point, std::int64_t a_multiplier,
+         std::int64_t b_multiplier, int shift, std::int64_t zero_point, std::int64_t qmin, std::int64_t qmax,
+         int threads) {
+  const native::Pairs task = pairs_of(a, b, out, shape, a_strides, b_strides, a_zero_point, b_zero_point);
+  const native::Type type = codes_of(out, "out");
+  check_clamp(qmin, qmax, type);
+  const Run run(-1, threads, static_cast<double>(out.size()));
+  const nb::gil_scoped_release release;
+  native::add(task, {a_multiplier, b_multiplier, shift, zero_point, qmin, qmax}, type, out.data(), run.parallel);
+}
+
+void multiply(const InArray& a, const InArray& b, const OutArray& out, const Steps& shape, const Steps& a_strides,
+              const Steps& b_strides, std::int64_t a_zero_point, std::int64_t b_zero_point,
+              const native::Rescale& rescale, int isa, int threads) {
+  const native::Pairs task = pairs_of(a, b, out, shape, a_strides, b_strides, a_zero_point, b_zero_point);
+  const Run run(isa, threads, static_cast<double>(out.size()));
+  const native::RowWriter writer = writer_for(rescale, native::product_type(task), codes_of(out, "out"), run.isa, 1);
+  const nb::gil_scoped_release release;
+  native::multiply(task, writer, out.data(), run.parallel);
+}
+
+void rescale_codes(const InArray& x, const OutArray& out, std::int64_t x_zero_point, const native::Rescale& rescale,
+                   int isa, int threads) {
+  check_size("out", out.size(), x.size());
+  const native::Type type = codes_of(x, "x");
+  const Run run(isa, threads, static_cast<double>(out.size()));
+  const native::RowWriter writer =
+      writer_for(rescale, native::difference_type(type, x_zero_point), codes_of(out, "out"), run.isa, 1);
+  const nb::gil_scoped_release release;
+  native::rescale_codes(x.data(), type, static_cast<std::int64_t>(x.size()), x_zero_point, writer, out.data(),
+                        run.parallel);
+}
+
+void look_up(const InArray& x, const OutArray& out, std::int64_t first, const InArray& entries, int threads) {
+  check_size("out", out.size(), x.size());
+  const native::Type type = codes_of(out, "out");
+  if (codes_of(entries, "entries") != type) throw nb::type_error("entries and out must hold the same codes");
+  const native::Table task{x.data(), codes_of(x, "x"), static_cast<std::int64_t>(x.size()), first, entries.data(),
+                           type, static_cast<std::int64_t>(entries.size())};
+  const Run run(-1, threads, static_cast<double>(out.size()));
+  const nb::gil_scoped_release release;
+  native::look_up(task, out.data(), run.parallel);
+}
+
+}  // namespace
+
+void bind_pointwise(nb::module_& m) {
+  using nb::arg;
+  m.def("add", &add, arg("a").noconvert(), arg("b").noconvert(), arg("out").noconvert(), arg("shape"),
+        arg("a_strides"), arg("b_strides"), arg("a_zero_point"), arg("b_zero_point"), arg("a_multiplier"),
+        arg("b_multiplier"), arg("shift"), arg("zero_point"), arg("qmin"), arg("qmax"), arg("threads") = 0,
+        "Write clamp(rhe(((a - Za) A + (b - Zb) B) / 2^shift) + Z) to out, broadcasting by strides.");
+  m.def("multiply", &multiply, arg("a").noconvert(), arg("b").noconvert(), arg("out").noconvert(), arg("shape"),
+        arg("a_strides"), arg("b_strides"), arg("a_zero_point"), arg("b_zero_point"), arg("rescale"), arg("isa") = -1,
+        arg("threads") = 0, "Write clamp(round(M * (a - Za)(b - Zb)) + Z) to out, broadcasting by strides.");
+  m.def("rescale_codes", &rescale_codes, arg("x").noconvert(), arg("out").noconvert(), arg("x_zero_point"),
+        arg("rescale"), arg("isa") = -1, arg("threads") = 0, "Write clamp(round(M * (x - Zx)) + Z) to out.");
+  m.def("look_up", &look_up, arg("x").noconvert(), arg("out").noconvert(), arg("first"), arg("entries").noconvert(),
+        arg("threads") = 0, "Write entries[x - first] to out.");
+}
+
+}  // namespace halfeven::bindings

@@ -1,0 +1,117 @@
+#include "kernels/gemm/gemm.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "kernels/eltwise/codes.h"
+#include "kernels/gemm/operands.h"
+#include "kernels/gemm/sums.h"
+
+namespace halfeven::native {
+namespace {
+
+constexpr std::int64_t tile_rows = 32;
+constexpr std::int64_t tile_columns = 128;
+constexpr std::int64_t pack_columns = 32;  // columns whose codes of one row share a cache line
+
+CenteredRange range_of(const Matrices& m) {
+  const auto [lo, hi] = std::minmax_element(m.zero_point.begin(), m.zero_point.end());
+  return centered_range(m.type, *lo, *hi);
+}
+
+std::int64_t zero_point_of(const Matrices& m, std::int64_t column) {
+  return m.zero_point[m.zero_point.size() == 1 ? 0 : static_cast<std::size_t>(column)];
+}
+
+// T: the type of packed operands. Both sides become rows of `stride` elements, zeros behind the depth.
+template <class T>
+class Product {
+ public:
+  Product(const Gemm& task, const Operands& operands, const RowWriter& writer, void* y)
+      : task_(task), operands_(operands), writer_(writer), y_(y), stride_(padded_depth(task.depth)) {
+    left_ = std::make_unique_for_overwrite<T[]>(size(task.a.count * task.rows * stride_));
+    right_ = std::make_unique_for_overwrite<T[]>(size(task.b.count * task.columns * stride_));
+  }
+
+  void run(const Parallel& parallel) {
+    parallel(task_.a.count * task_.rows, [this](std::int64_t row) { pack_left(row); });
+    const std::int64_t blocks = ceil_div(task_.columns, pack_columns);
+    parallel(task_.b.count * blocks, [this, blocks](std::int64_t i) {
+      pack_right(i / blocks, i % blocks * pack_columns);
+    });
+    const std::int64_t across = ceil_div(task_.columns, tile_columns);
+    const std::int64_t down = ceil_div(task_.rows, tile_rows);
+    parallel(static_cast<std::int64_t>(task_.a_index.size()) * down * across, [=, this](std::int64_t i) {
+      multiply(i / across / down, i / across % down * tile_rows, i % across * tile_columns);
+    });
+  }
+
+ private:
+  static std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+  void pack_left(std::int64_t row) {
+    T* out = left_.get() + row * stride_;
+    center(task_.a.type, at(task_.a.codes, task_.a.type, row * task_.depth), 1, task_.depth, zero_point_of(task_.a, 0),
+           out);
+    std::fill(out + task_.depth, out + stride_, T{0});
+  }
+
+  // Transposes the columns from `first` on.
+  void pack_right(std::int64_t matrix, std::int64_t first) {
+    const std::int64_t count = std::min(pack_columns, task_.columns - first);
+    T* out = right_.get() + (matrix * task_.columns + first) * stride_;
+    std::int64_t zeros[pack_columns];
+    for (std::int64_t n = 0; n < count; ++n) zeros[n] = zero_point_of(task_.b, first + n);
+    visit_codes(task_.b.type, [&](auto code) {
+      const auto* in = static_cast<const decltype(code)*>(task_.b.codes) + matrix * task_.depth * task_.columns + first;
+      for (std::int64_t k = 0; k < task_.depth; ++k, in += task_.columns) {
+        for (std::int64_t n = 0; n < count; ++n) out[n * stride_ + k] = static_cast<T>(in[n] - zeros[n]);
+      }
+    });
+    for (std::int64_t n = 0; n < count; ++n) {
+      std::fill(out + n * stride_ + task_.depth, out + (n + 1) * stride_, T{0});
+    }
+  }
+
+  void multiply(std::int64_t matrix, std::int64_t row, std::int64_t column) {
+    const std::int64_t rows = std::min(tile_rows, task_.rows - row);
+    const std::int64_t columns = std::min(tile_columns, task_.columns - column);
+    const void* left[tile_rows];
+    const void* right[tile_columns];
+    std::int64_t sums[tile_rows * tile_columns];
+    const T* a = left_.get() + (task_.a_index[size(matrix)] * task_.rows + row) * stride_;
+    const T* b = right_.get() + (task_.b_index[size(matrix)] * task_.columns + column) * stride_;
+    for (std::int64_t i = 0; i < rows; ++i) left[i] = a + i * stride_;
+    for (std::int64_t j = 0; j < columns; ++j) right[j] = b + j * stride_;
+    operands_.kernel({left, rows, right, columns, stride_, operands_.block, sums, tile_columns});
+    std::int32_t narrow[tile_columns];
+    const std::int64_t* bias = task_.bias.empty() ? nullptr : task_.bias.data() + column;
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const void* acc = add_bias(sums + i * tile_columns, columns, bias, 1, writer_.acc_type(), narrow);
+      const std::int64_t first = (matrix * task_.rows + row + i) * task_.columns + column;
+      writer_.write_channels(acc, columns, column, at(y_, writer_.out_type(), first));
+    }
+  }
+
+  const Gemm& task_;
+  const Operands& operands_;
+  const RowWriter& writer_;
+  void* y_;
+  std::int64_t stride_;
+  std::unique_ptr<T[]> left_;
+  std::unique_ptr<T[]> right_;
+};
+
+}  // namespace
+
+void gemm(const Gemm& task, const RowWriter& writer, void* y, const Parallel& parallel) {
+  const Operands operands(range_of(task.a), range_of(task.b), padded_depth(task.depth), task.isa);
+  if (operands.type == Type::s16) {
+    Product<std::int16_t>(task, operands, writer, y).run(parallel);
+  } else {
+    Product<std::int32_t>(task, operands, writer, y).run(parallel);
+  }
+}
+
+}  // namespace halfeven::native

@@ -1,0 +1,349 @@
+"""Random instructions with operands that fit them: odd sizes, extreme codes and zero points, every type and method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven.ir import instructions as ir
+from halfeven.ir.rescale import Accumulator, MeanRescale, Rescale, Target
+from halfeven.numerics.multiplier import Multiplier
+from halfeven.numerics.params import AffineParams
+from halfeven.numerics.profile import Requantize, profiles
+from halfeven.numerics.qtype import QType, int4, int8, int16, int32, uint8, uint16
+
+Array = NDArray[Any]
+Case = tuple[ir.Instruction, list[Array]]
+
+ACTIVATIONS = (int8, uint8, int8, uint8, int16, uint16)
+WEIGHTS = (int8, int8, uint8, int4, int16)
+TARGETS = (*ACTIVATIONS, int32)
+EXACT = (Requantize.EXACT_HALF_EVEN, Requantize.EXACT_HALF_UP)
+
+
+@dataclass
+class Draw:
+    """Random choices from one seed."""
+
+    rng: np.random.Generator
+
+    def one(self, values: Sequence[Any]) -> Any:
+        """Any of the values."""
+        return values[self.rng.integers(len(values))]
+
+    def between(self, lo: int, hi: int) -> int:
+        """An integer of ``[lo, hi]``."""
+        return int(self.rng.integers(lo, hi + 1))
+
+    def chance(self, p: float) -> bool:
+        """True with probability ``p``."""
+        return bool(self.rng.random() < p)
+
+    def zero(self, qtype: QType) -> int:
+        """A zero point: the usual ones, the extremes, or any."""
+        return int(
+            self.one([0 if qtype.signed else 2 ** (qtype.bits - 1), 0, qtype.qmin, qtype.qmax, self.code(qtype)])
+        )
+
+    def code(self, qtype: QType) -> int:
+        """Any code."""
+        return self.between(qtype.qmin, qtype.qmax)
+
+    def codes(self, qtype: QType, shape: Sequence[int]) -> Array:
+        """Codes of a shape: the extremes alone, all the same, or any."""
+        if self.chance(0.3):  # the extremes alone
+            return self.rng.choice([qtype.qmin, qtype.qmax], tuple(shape)).astype(qtype.storage)
+        if self.chance(0.1):
+            return np.full(tuple(shape), self.one([qtype.qmin, qtype.qmax]), qtype.storage)
+        return self.rng.integers(qtype.qmin, qtype.qmax, tuple(shape), endpoint=True).astype(qtype.storage)
+
+    def laid_out(self, a: Array) -> Array:
+        """The same values, sometimes in another order of memory."""
+        return np.asarray(a, order="F") if self.chance(0.2) else a
+
+    def target(self, qtype: QType | None = None) -> Target:
+        """Codes to write, sometimes clamped tighter."""
+        qtype = qtype or self.one(TARGETS)
+        lo, hi = sorted((self.code(qtype), self.code(qtype))) if self.chance(0.3) else (qtype.qmin, qtype.qmax)
+        return Target(qtype, self.zero(qtype), lo, hi)
+
+    def method(self, largest: int) -> Requantize:
+        """A method that is defined for sums up to ``largest``."""
+        return self.one(list(Requantize) if largest < 2**31 else [*EXACT, Requantize.FLOAT32])
+
+    def ratio(self, target: Target, largest: int) -> float:
+        """A multiplier that takes sums near ``largest`` to codes, or one far from that, or a power of two (ties)."""
+        if self.chance(0.05):
+            return float(2.0 ** self.between(-70, 20))
+        size = min(target.qtype.levels, 2**16) / max(largest, 1) * 2.0 ** self.between(-2, 6)
+        return float(2.0 ** np.round(np.log2(size))) if self.chance(0.3) else float(size * self.rng.uniform(0.5, 1))
+
+    def rescale(self, largest: int, channels: int | None = None) -> Rescale:
+        """One multiplier, or one a channel, for sums up to ``largest``."""
+        target, method = self.target(), self.method(largest)
+        if channels is None or self.chance(0.3):
+            real = np.asarray(self.ratio(target, largest))
+        else:
+            real = np.array([self.ratio(target, largest) for _ in range(channels)])
+        bits = 24 if method is Requantize.FLOAT32 else 31
+        return Rescale(Multiplier.from_real(real, bits, half_away=self.chance(0.2)), target, method)
+
+    def mean_rescale(self, largest: int, count: int) -> MeanRescale:
+        """A mean of ``count`` elements, for sums up to ``largest``."""
+        target, method = self.target(), self.method(largest)
+        ratio = float(np.float64(np.float32(self.ratio(target, max(largest // count, 1)))))
+        bits = 24 if method is Requantize.FLOAT32 else 31
+        return MeanRescale(ratio, bits, self.chance(0.2), target, method)
+
+    def window(self, rank: int, sizes: list[int], *, pool: bool = False) -> ir.Window:
+        """A window that fits ``sizes``, which grow where it would not."""
+        kernel = tuple(self.one([1, 1, 2, 3, 3, 4, 5]) for _ in range(rank))
+        strides = tuple(self.one([1, 1, 2, 3]) for _ in range(rank))
+        dilations = tuple(self.one([1, 1, 1, 2, 3]) for _ in range(rank))
+        most = [k - 1 if pool else k + 1 for k in kernel]
+        pads = tuple((self.between(0, m), self.between(0, m)) if self.chance(0.6) else (0, 0) for m in most)
+        for axis in range(rank):
+            span = dilations[axis] * (kernel[axis] - 1) + 1
+            sizes[axis] = max(sizes[axis], span - sum(pads[axis]), 1)
+        return ir.Window(kernel, strides, pads, dilations, pool and self.chance(0.4))
+
+
+def farthest(qtype: QType, zero: int) -> int:
+    """Largest ``|q - Z|`` over the values of the storage type."""
+    info = np.iinfo(qtype.storage)
+    return max(zero - int(info.min), int(info.max) - zero)
+
+
+def conv(d: Draw) -> Case:
+    """Grouped, strided, dilated, padded; 1 to 3 spatial axes."""
+    groups, inputs, outputs = d.one([(1, d.between(1, 40), d.between(1, 40)), (d.between(2, 4), 3, 5), (7, 2, 1)])
+    return _conv(d, groups, inputs, outputs)
+
+
+def depthwise(d: Draw) -> Case:
+    """One channel a group, with channel multipliers."""
+    return _conv(d, d.between(1, 20), 1, d.one([1, 1, 2, 3]))
+
+
+def _conv(d: Draw, groups: int, inputs: int, outputs: int) -> Case:
+    rank = d.one([1, 2, 2, 2, 3])
+    sizes = [d.one([1, 2, 5, 7, 9, 16]) for _ in range(rank)]
+    window = d.window(rank, sizes)
+    qx, qw = d.one(ACTIVATIONS), d.one(WEIGHTS)
+    channels = groups * outputs
+    x = d.laid_out(d.codes(qx, (d.between(1, 2), groups * inputs, *sizes)))
+    w = d.codes(qw, (channels, inputs, *window.kernel))
+    x_zero, w_zero, bias = d.zero(qx), _weight_zero(d, qw, channels), _bias(d, channels)
+    centered = w.reshape(channels, -1).astype(np.int64) - w_zero.reshape(-1, 1)
+    bound = Accumulator.of(np.abs(centered).sum(axis=1) * farthest(qx, x_zero) + np.abs(bias))
+    how = d.rescale(int(bound.bound.max()), channels)
+    return ir.Conv("n", "x", "y", w, w_zero, bias, x_zero, window, groups, bound, how), [x]
+
+
+def _weight_zero(d: Draw, qw: QType, channels: int) -> NDArray[np.int64]:
+    if d.chance(0.5):
+        return np.zeros((), np.int64)
+    return np.asarray(d.zero(qw) if d.chance(0.3) else [d.zero(qw) for _ in range(channels)], np.int64)
+
+
+def _bias(d: Draw, channels: int) -> NDArray[np.int64]:
+    size = d.one([0, 1000, 2**20, 2**30, 2**31, 2**40])
+    return d.rng.integers(-size, size, channels, endpoint=True)
+
+
+def linear(d: Draw) -> Case:
+    """A constant matrix behind any number of leading axes."""
+    depth, columns = d.one([1, 3, 31, 32, 33, 100, 700]), d.between(1, 40)
+    qx, qw = d.one(ACTIVATIONS), d.one(WEIGHTS)
+    lead = d.one([(), (1,), (5,), (2, 3), (37,), (0, 2)])
+    x = d.laid_out(d.codes(qx, (*lead, depth)))
+    w = d.codes(qw, (depth, columns))
+    x_zero, w_zero, bias = d.zero(qx), _weight_zero(d, qw, columns), _bias(d, columns)
+    bound = Accumulator.of(np.abs(w.astype(np.int64) - w_zero).sum(axis=0) * farthest(qx, x_zero) + np.abs(bias))
+    how = d.rescale(int(bound.bound.max()), columns)
+    return ir.Linear("n", "x", "y", w, w_zero, bias, x_zero, bound, how), [x]
+
+
+def matmul(d: Draw) -> Case:
+    """Two activations, batches broadcasting; also vectors."""
+    qa, qb = d.one(ACTIVATIONS), d.one(ACTIVATIONS)
+    k = d.one([1, 2, 17, 64, 65])
+    rows, columns = d.between(1, 35), d.between(1, 140)
+    a_shape, b_shape = d.one(
+        [
+            ((rows, k), (k, columns)),
+            ((2, 1, rows, k), (3, k, columns)),
+            ((k,), (2, k, 3)),
+            ((4, 2, k), (k,)),
+            ((k,), (k,)),
+        ]
+    )
+    a, b = d.laid_out(d.codes(qa, a_shape)), d.laid_out(d.codes(qb, b_shape))
+    za, zb = d.zero(qa), d.zero(qb)
+    how = d.rescale(k * farthest(qa, za) * farthest(qb, zb))
+    return ir.MatMul("n", "a", "b", "y", za, zb, how), [a, b]
+
+
+def _pair(d: Draw, types: Sequence[QType]) -> tuple[QType, QType, Array, Array]:
+    qa, qb = d.one(types), d.one(types)
+    full = [d.between(1, 5) for _ in range(d.between(0, 4))]
+    if d.chance(0.2):
+        full = [d.one([1, 700, 20_000])]
+    shapes = []
+    for _ in range(2):
+        shape = [1 if d.chance(0.3) else n for n in full]
+        shapes.append(shape[d.between(0, len(shape)) :] if d.chance(0.3) else shape)
+    return qa, qb, d.laid_out(d.codes(qa, shapes[0])), d.laid_out(d.codes(qb, shapes[1]))
+
+
+def add(d: Draw) -> Case:
+    """Add and Sub, narrow and wide."""
+    qa, qb, a, b = _pair(d, ACTIVATIONS)
+    top = 2**15 if d.chance(0.6) else 2**31 - 1
+    m, n = d.between(0, top), d.between(0, top) * d.one([1, -1])
+    za, zb, target = d.zero(qa), d.zero(qb), d.target()
+    largest = farthest(qa, za) * m + farthest(qb, zb) * abs(n)
+    fitting = max(largest.bit_length() - target.qtype.bits + d.between(-1, 4), 0)
+    shift = d.one([fitting, fitting, fitting, 0, 1, 30, 31, 46])
+    return ir.Add("n", "a", "b", "y", za, zb, m, n, min(shift, 46), target), [a, b]
+
+
+def mul(d: Draw) -> Case:
+    """Products of two activations, broadcasting."""
+    qa, qb, a, b = _pair(d, ACTIVATIONS)
+    za, zb = d.zero(qa), d.zero(qb)
+    how = d.rescale(farthest(qa, za) * farthest(qb, zb))
+    return ir.Mul("n", "a", "b", "y", za, zb, how), [a, b]
+
+
+def _shape(d: Draw) -> list[int]:
+    return d.one([[], [0, 3], [1], [7], [2, 3, 5], [3, 1, 4, 2], [40_000]])
+
+
+def requantize(d: Draw) -> Case:
+    """Codes, int32 too, on another scale."""
+    qtype = d.one([*ACTIVATIONS, int32])
+    zero = d.zero(qtype)
+    how = d.rescale(farthest(qtype, zero))
+    return ir.Requantize("n", "x", "y", zero, how), [d.laid_out(d.codes(qtype, _shape(d)))]
+
+
+def table(d: Draw) -> Case:
+    """Full tables, and those of 4-bit codes in 8-bit storage."""
+    qx, qy = d.one([*ACTIVATIONS, int4]), d.one(ACTIVATIONS)
+    entries = d.codes(qy, (qx.levels,))
+    return ir.Table("n", "x", "y", "f", qx.qmin, entries), [d.laid_out(d.codes(qx, _shape(d)))]
+
+
+def _image(d: Draw) -> tuple[QType, ir.Window, Array]:
+    rank = d.one([1, 2, 2, 2, 3])
+    sizes = [d.one([1, 2, 5, 7, 8, 13]) for _ in range(rank)]
+    window = d.window(rank, sizes, pool=True)
+    qtype = d.one(ACTIVATIONS)
+    return qtype, window, d.laid_out(d.codes(qtype, (d.between(0, 2), d.between(1, 9), *sizes)))
+
+
+def max_pool(d: Draw) -> Case:
+    """With padding, dilation and ceil_mode."""
+    _, window, x = _image(d)
+    return ir.MaxPool("n", "x", "y", window), [x]
+
+
+def average_pool(d: Draw) -> Case:
+    """Counts that vary at the borders, with and without padding in them. Every window holds an element."""
+    qtype, window, x = _image(d)
+    window = ir.Window(window.kernel, window.strides, window.pads, (1,) * len(window.kernel), window.ceil_mode)
+    zero, count = d.zero(qtype), prod(window.kernel)
+    how = d.mean_rescale(farthest(qtype, zero) * count, count)
+    return ir.AveragePool("n", "x", "y", window, d.chance(0.5), zero, how), [x]
+
+
+def reduce_mean(d: Draw) -> Case:
+    """Any axes, in any order, none too."""
+    qtype = d.one([*ACTIVATIONS, int32])
+    shape = [d.between(1, 9) for _ in range(d.between(1, 4))]
+    axes = tuple(int(k) for k in d.rng.permutation(len(shape))[: d.between(0, len(shape))])
+    zero, count = d.zero(qtype), prod(shape[k] for k in axes)
+    how = d.mean_rescale(farthest(qtype, zero) * count, count)
+    return ir.ReduceMean("n", "x", "y", axes, d.chance(0.5), zero, how), [d.laid_out(d.codes(qtype, shape))]
+
+
+def softmax(d: Draw) -> Case:
+    """Along any axis; scales from nearly uniform to nearly one-hot."""
+    qtype, target = d.one([*ACTIVATIONS, int4]), d.target(d.one(ACTIVATIONS))
+    shape = d.one([[5], [1], [4, 10], [3, 1000], [2, 3, 7], [2, 5, 3, 4], [0, 3]])
+    scale = 2.0 ** d.rng.uniform(-14, 3)
+    e = np.rint(np.ldexp(np.exp(-np.arange(qtype.levels) * scale), 30)).astype(np.uint32)
+    m = Multiplier.from_real(float(2.0 ** d.rng.uniform(4, 16)), 24)
+    axis = d.between(-len(shape), len(shape) - 1)
+    return ir.Softmax("n", "x", "y", axis, e, m, target), [d.laid_out(d.codes(qtype, shape))]
+
+
+def quantize(d: Draw) -> Case:
+    """Per tensor and per channel, every profile; values on and near the grid, far outside it, subnormal."""
+    qtype, shape = d.one(TARGETS), d.one([[], [0], [9], [3, 5], [2, 4, 3]])
+    axis = d.between(0, len(shape) - 1) if prod(shape) and shape and d.chance(0.4) else None
+    scale = np.exp2(d.rng.uniform(-12, 4, () if axis is None else shape[axis]))
+    zero = np.vectorize(lambda _: d.zero(qtype), otypes=[np.int64])(scale)
+    x = (d.rng.integers(-600, 600, shape) / 2 * scale.max()).astype(np.float32)
+    x = np.where(d.rng.random(shape) < 0.1, d.one([np.inf, -np.inf, 1e-40, 1e20]), x).astype(np.float32)
+    params = AffineParams(scale, zero, qtype, axis)
+    return ir.Quantize("n", "x", "y", params, d.one(list(profiles.values()))), [d.laid_out(x)]
+
+
+def dequantize(d: Draw) -> Case:
+    """Per tensor and per channel, int32 too."""
+    i, _ = quantize(d)
+    assert isinstance(i, ir.Quantize)
+    shape = [2, 3, 4]
+    if i.params.axis is not None:
+        shape[i.params.axis] = i.params.scale.size
+    return ir.Dequantize("n", "x", "y", i.params), [d.laid_out(d.codes(i.params.qtype, shape))]
+
+
+def concat(d: Draw) -> Case:
+    """Two to four operands."""
+    qtype, axis = d.one(TARGETS), d.between(-3, 2)
+    shapes = []
+    for _ in range(d.between(2, 4)):
+        shape = [2, 3, 4]
+        shape[axis] = d.between(0, 5)
+        shapes.append(shape)
+    arrays = [d.laid_out(d.codes(qtype, shape)) for shape in shapes]
+    return ir.Concat("n", tuple(f"x{k}" for k in range(len(arrays))), "y", axis), arrays
+
+
+def reshape(d: Draw) -> Case:
+    """With 0 and -1."""
+    shape, allowzero = d.one([((0, -1), False), ((4, 6), False), ((-1,), True), ((0, 3, 2, 2), False)])
+    return ir.Reshape("n", "x", "y", shape, allowzero), [d.laid_out(d.codes(d.one(TARGETS), (2, 3, 4)))]
+
+
+def flatten(d: Draw) -> Case:
+    """Every axis."""
+    return ir.Flatten("n", "x", "y", d.between(-3, 3)), [d.laid_out(d.codes(d.one(TARGETS), (2, 3, 4)))]
+
+
+def transpose(d: Draw) -> Case:
+    """Every permutation."""
+    order = tuple(int(k) for k in d.rng.permutation(4))
+    return ir.Transpose("n", "x", "y", order), [d.laid_out(d.codes(d.one(TARGETS), (2, 3, 4, 5)))]
+
+
+KINDS: dict[str, Callable[[Draw], Case]] = {
+    f.__name__: f
+    for f in (
+        conv, depthwise, linear, matmul, add, mul, requantize, table, max_pool, average_pool, reduce_mean, softmax,
+        quantize, dequantize, concat, reshape, flatten, transpose,
+    )
+}  # fmt: skip
+
+
+def cases(kind: str, count: int, first: int = 0) -> list[Case]:
+    """``count`` cases of a kind, each from its own seed."""
+    return [KINDS[kind](Draw(np.random.default_rng([seed, *kind.encode()]))) for seed in range(first, first + count)]
