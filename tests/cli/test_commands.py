@@ -1,0 +1,232 @@
+"""The command line as its users type it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import small_models
+
+import halfeven as he
+from halfeven.cli import main
+from halfeven.cli.run import read_npz, write_npz
+
+Halfeven = Callable[..., int]
+
+
+@pytest.fixture
+def halfeven(monkeypatch: pytest.MonkeyPatch) -> Halfeven:
+    """Run the command and return its exit status."""
+
+    def run(*arguments: object) -> int:
+        monkeypatch.setattr("sys.argv", ["halfeven", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as stop:
+            return int(stop.code or 0)
+        return 0
+
+    return run
+
+
+@pytest.fixture
+def quantized(tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]) -> Path:
+    small_models.saved(small_models.cnn(), tmp_path / "cnn.onnx")
+    np.savez(tmp_path / "data.npz", image=small_models.images(16))
+    status = halfeven("quantize", tmp_path / "cnn.onnx", "--data", tmp_path / "data.npz", "-o", tmp_path / "int8.onnx")
+    assert status == 0, capsys.readouterr().err
+    capsys.readouterr()
+    return tmp_path / "int8.onnx"
+
+
+def test_quantize_says_what_it_did(tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]) -> None:
+    small_models.saved(small_models.cnn(), tmp_path / "cnn.onnx")
+    np.savez(tmp_path / "data.npz", image=small_models.images(16))
+    output = tmp_path / "int8.onnx"
+    assert halfeven("quantize", tmp_path / "cnn.onnx", "--data", tmp_path / "data.npz", "-o", output) == 0
+    said = capsys.readouterr().out
+    assert "BatchNormalization folded 1" in said
+    assert "calibrated on 16 samples, profile journey6" in said
+    assert "every node is integer" in said
+    onnx.checker.check_model(onnx.load(output), full_check=True)
+
+
+def test_run_equals_the_library(tmp_path: Path, quantized: Path, halfeven: Halfeven) -> None:
+    x = small_models.images(3, seed=5)
+    np.savez(tmp_path / "in.npz", image=x)
+    for backend in ("native", "reference", "torch", "onnxruntime"):
+        if backend == "torch":
+            pytest.importorskip("torch", reason="the torch backend needs PyTorch")
+        assert (
+            halfeven("run", quantized, "--input", tmp_path / "in.npz", "--output", tmp_path / "y", "--backend", backend)
+            == 0
+        )
+        with np.load(tmp_path / "y") as got:
+            np.testing.assert_array_equal(got["score"], he.load(quantized).run({"image": x}, backend=backend)["score"])
+
+
+def test_run_codes(tmp_path: Path, quantized: Path, halfeven: Halfeven) -> None:
+    model = he.load(quantized)
+    codes = he.quantize(small_models.images(3, seed=5), model.inputs[0].params)
+    np.savez(tmp_path / "in.npz", image=codes)
+    assert halfeven("run", quantized, "--input", tmp_path / "in.npz", "--output", tmp_path / "y.npz", "--codes") == 0
+    with np.load(tmp_path / "y.npz") as got:
+        assert got["score"].dtype == np.int8
+        np.testing.assert_array_equal(got["score"], model.run_codes({"image": codes}, backend="reference")["score"])
+
+
+def test_verify_agrees(quantized: Path, tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]) -> None:
+    assert halfeven("verify", quantized) == 0
+    assert halfeven("verify", quantized, "--data", tmp_path / "data.npz", "--limit", 3) == 0
+    assert "3 samples" in capsys.readouterr().out
+
+
+def test_verify_names_the_output_that_is_not_what_was_expected(
+    quantized: Path, tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = small_models.images(1)
+    np.savez(tmp_path / "one.npz", image=x)
+    expected = he.load(quantized).run({"image": x})["score"]
+    np.savez(tmp_path / "right.npz", score=expected)
+    arguments = "verify", quantized, "--data", tmp_path / "one.npz", "--against"
+    assert halfeven(*arguments, tmp_path / "right.npz") == 0
+    expected[0, 2] += 1
+    np.savez(tmp_path / "wrong.npz", score=expected)
+    capsys.readouterr()
+    assert halfeven(*arguments, tmp_path / "wrong.npz") == 1
+    assert "output 'score': 1 of 5 elements differ" in capsys.readouterr().err
+
+
+def test_inspect_shows_layers_and_numbers(
+    quantized: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert halfeven("inspect", quantized) == 0
+    said = capsys.readouterr().out
+    assert "Softmax" in said
+    assert "|acc| <=" in said
+    assert halfeven("inspect", quantized, "--full") == 0
+    assert "strides" not in capsys.readouterr().out
+
+
+def test_profile_of_the_file_is_used_and_can_be_overridden(quantized: Path) -> None:
+    assert he.load(quantized).profile.name == "journey6"
+    assert he.load(quantized, profile="tflite").profile.name == "tflite"
+
+
+def test_info(halfeven: Halfeven, capsys: pytest.CaptureFixture[str]) -> None:
+    assert halfeven("info") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"portable +yes +yes", said)
+    assert "onnxruntime" in said
+
+
+def test_float_nodes_are_named_and_refused_under_strict(
+    tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = small_models.saved(small_models.not_integer(), tmp_path / "m.onnx")
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(0, 1, (8, 4)).astype(np.float32))
+    output = tmp_path / "out.onnx"
+    arguments = "quantize", model, "--data", tmp_path / "x.npy", "-o", output
+    assert halfeven(*arguments, "--strict") == 2
+    complaint = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "CumSum" in complaint
+    assert not output.exists()
+    assert halfeven(*arguments) == 0
+    assert "CumSum" in capsys.readouterr().out
+
+
+def bad_text(folder: Path) -> Path:
+    (folder / "notes.onnx").write_text("this is not a model\n")
+    return folder / "notes.onnx"
+
+
+def bad_truncated(folder: Path) -> Path:
+    whole = small_models.cnn().SerializeToString()
+    (folder / "cut.onnx").write_bytes(whole[: len(whole) // 2])
+    return folder / "cut.onnx"
+
+
+def bad_missing_input(folder: Path) -> Path:
+    model = small_models.cnn()
+    del model.graph.initializer[0]
+    return small_models.saved(model, folder / "missing.onnx")
+
+
+@pytest.mark.parametrize("make", [bad_text, bad_truncated, bad_missing_input])
+def test_bad_models_get_one_line(
+    make: Callable[[Path], Path], tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "data.npz", image=small_models.images(4))
+    model = make(tmp_path)
+    output = tmp_path / "out.onnx"
+    output.write_bytes(b"an older result")
+    assert halfeven("quantize", model, "--data", tmp_path / "data.npz", "-o", output) == 2
+    complaint = capsys.readouterr().err.strip().splitlines()
+    assert len(complaint) == 1
+    assert str(model) in complaint[0]
+    assert output.read_bytes() == b"an older result"
+    assert halfeven("inspect", model) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def wrong_shape() -> np.ndarray:
+    return small_models.images(4)[:, :2]
+
+
+def with_nan() -> np.ndarray:
+    x = small_models.images(4)
+    x[2, 1, 3, 3] = np.nan
+    return x
+
+
+@pytest.mark.parametrize(("make", "word"), [(wrong_shape, "shape"), (with_nan, "NaN")])
+def test_bad_data_gets_one_line(
+    make: Callable[[], np.ndarray], word: str, tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = small_models.saved(small_models.cnn(), tmp_path / "cnn.onnx")
+    np.savez(tmp_path / "data.npz", image=make())
+    assert halfeven("quantize", model, "--data", tmp_path / "data.npz", "-o", tmp_path / "out.onnx") == 2
+    complaint = [line for line in capsys.readouterr().err.strip().splitlines() if line.startswith("halfeven:")]
+    assert len(complaint) == 1
+    assert "image" in complaint[0]
+    assert word in complaint[0]
+    assert not (tmp_path / "out.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "word"),
+    [
+        ({"picture": np.zeros((1, 3, 12, 12), np.float32)}, "'image' is missing"),
+        ({"image": np.zeros((1, 3, 12, 13), np.float32)}, "shape"),
+        ({"image": np.zeros((1, 3, 12, 12), np.int32)}, "float32"),
+        ({"image": np.full((1, 3, 12, 12), np.nan, np.float32)}, "NaN"),
+    ],
+)
+def test_bad_inputs_of_run_get_one_line(
+    arrays: dict[str, np.ndarray],
+    word: str,
+    quantized: Path,
+    tmp_path: Path,
+    halfeven: Halfeven,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    np.savez(tmp_path / "in.npz", **arrays)
+    assert halfeven("run", quantized, "--input", tmp_path / "in.npz", "--output", tmp_path / "y.npz") == 2
+    complaint = capsys.readouterr().err.strip().splitlines()
+    assert len(complaint) == 1
+    assert word in complaint[0]
+    assert not (tmp_path / "y.npz").exists()
+
+
+def test_an_output_named_file_can_be_written(tmp_path: Path) -> None:
+    write_npz(tmp_path / "y.npz", {"file": np.arange(3), "a/b": np.float32(2)})
+    assert sorted(read_npz(tmp_path / "y.npz")) == ["a/b", "file"]
+
+
+def test_debug_shows_the_traceback(tmp_path: Path, halfeven: Halfeven) -> None:
+    with pytest.raises(he.errors.ModelError):
+        halfeven("--debug", "inspect", bad_text(tmp_path))
