@@ -133,6 +133,8 @@ def _session(model: Model, label: str, level: Any = ort.GraphOptimizationLevel.O
     try:
         if isinstance(model, (str, os.PathLike)):
             return ort.InferenceSession(os.fspath(model), options, providers=["CPUExecutionProvider"])
+        if isinstance(model, onnx.ModelProto):
+            return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         with tempfile.TemporaryDirectory(prefix="halfeven-") as folder:  # a file, for models above 2 GB
             file = Path(folder) / "model.onnx"
             write_model(model, file)

@@ -13,7 +13,7 @@ from halfeven.errors import ModelError
 from halfeven.interop.check import check_standard
 from halfeven.interop.dims import name_dynamic_dims
 from halfeven.interop.names import name_nodes
-from halfeven.interop.operators import check_operators
+from halfeven.interop.operators import check_operators, shorten_domains
 from halfeven.interop.opset import convert_opset
 from halfeven.interop.parse import parse_model
 from halfeven.interop.passes.constants import lift_constants
@@ -46,6 +46,7 @@ def read_model(path: str | os.PathLike[str] | onnx.ModelProto) -> ir.Model:
 
 def _read(proto: onnx.ModelProto, source: str, base_dir: Path | None) -> ir.Model:
     check_structure(proto, source)
+    shorten_domains(proto)
     check_operators(proto, source)
     _refuse_sparse(proto, source)
     check_tensors(proto, source, base_dir)

@@ -28,13 +28,10 @@ def convert_opset(model: ir.Model, source: str) -> int:
 
 
 def _convert(part: ir.Graph | ir.Function, source: str) -> int:
-    version = part.opset_imports.get("", part.opset_imports.get("ai.onnx", WORKING_OPSET))
-    part.opset_imports.pop("ai.onnx", None)
+    version = part.opset_imports.get("", WORKING_OPSET)
     part.opset_imports[""] = max(version, WORKING_OPSET)
     changed = 0
     for node in list(ir.traversal.RecursiveGraphIterator(part)):
-        if node.domain == "ai.onnx":
-            node.domain = ""
         changed += node.domain == "" and _raise(node, version, source)
     return changed
 

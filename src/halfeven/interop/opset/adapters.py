@@ -1,7 +1,8 @@
 """One function an operator and opset: the node rewritten in place so that it means the same in that opset.
 
 The list is complete from opset 9 to 21: every other change between them only widens types, adds an attribute whose
-default is the old meaning, or adds an operator. Source: the operators' changelog in the onnx package.
+default is the old meaning, adds an operator, or redefines one that the standard had withdrawn. Source: the operators'
+changelog in the onnx package.
 """
 
 from __future__ import annotations
@@ -220,18 +221,6 @@ def dft_20(node: ir.Node) -> None:
     _set_input(node, 2, "axis", np.asarray(1 if axis is None else axis, dtype=np.int64))
 
 
-def group_norm_21(node: ir.Node) -> None:
-    """Scale and bias have one entry a channel, no longer one a group."""
-    x = node.inputs[0]
-    channels = x.shape[1] if x is not None and x.shape is not None else None
-    groups = node.attributes["num_groups"].as_int()
-    for index, role in ((1, "scale"), (2, "bias")):
-        array = constant(node.inputs[index])
-        if array is None or not isinstance(channels, int):
-            raise CannotConvertError("its scale or number of channels is not constant: export with opset 21 or later")
-        _set_input(node, index, role, np.repeat(array, channels // groups))
-
-
 Adapter = Callable[[ir.Node], None]
 REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "SumSquare")
 
@@ -258,5 +247,4 @@ ADAPTERS: dict[tuple[str, int], Adapter] = {
     **{(f"Reduce{name}", 18): axes_to_input for name in REDUCTIONS},
     ("DFT", 20): dft_20,
     ("GridSample", 20): grid_sample_20,
-    ("GroupNormalization", 21): group_norm_21,
 }

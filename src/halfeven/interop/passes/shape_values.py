@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from halfeven.interop.values import constant, given, is_op
 
 Dim = int | str | None  # a size, a symbol, or unknown
 
+INTEGERS = (ir.DataType.INT64, ir.DataType.INT32)
 LONGEST = 64  # integers: nobody's shape is longer
 
 
@@ -31,8 +31,9 @@ Known = dict[ir.Value, Sizes]
 def settle_shapes(model: ir.Model) -> int:
     """Give Reshape a constant target where its computed one only repeats sizes of the input; learn output shapes.
 
-    1. ``Reshape(x, Concat(Shape(x)[0:2], [-1]))`` -> ``Reshape(x, [0, 0, -1])``: dynamic sizes stay dynamic
-    2. the output of Reshape, Expand and ConstantOfShape has as many axes as its target has entries
+    1. ``Shape(x)[2]`` -> a constant, where that size is static
+    2. ``Reshape(x, Concat(Shape(x)[0:2], [-1]))`` -> ``Reshape(x, [0, 0, -1])``: dynamic sizes stay dynamic
+    3. the output of Reshape, Expand and ConstantOfShape has as many axes as its target has entries
     """
     known: Known = {}
     changed = 0
@@ -40,6 +41,7 @@ def settle_shapes(model: ir.Model) -> int:
         sizes = _evaluate(node, known)
         if sizes is not None and len(sizes.dims) <= LONGEST:
             known[node.outputs[0]] = sizes
+            changed += _settle_value(node, sizes)
         if is_op(node, "Reshape"):
             changed += _settle_reshape(node, _look_up(given(node, 1), known))
         elif is_op(node, "Expand", "ConstantOfShape"):
@@ -76,7 +78,7 @@ def _shape(node: ir.Node) -> Sizes | None:
 
 def _same(node: ir.Node, inputs: list[Sizes | None]) -> Sizes | None:
     to = node.attributes.get_int("to", ir.DataType.INT64.value)
-    return inputs[0] if to in (ir.DataType.INT64.value, ir.DataType.INT32.value) else None
+    return inputs[0] if to in [dtype.value for dtype in INTEGERS] else None
 
 
 def _gather(_node: ir.Node, inputs: list[Sizes | None]) -> Sizes | None:
@@ -142,8 +144,21 @@ RULES: dict[str, Callable[[ir.Node, list[Sizes | None]], Sizes | None]] = {
     "Add": _arithmetic("+", lambda a, b: a + b),
     "Sub": _arithmetic("-", lambda a, b: a - b),
     "Mul": _arithmetic("*", lambda a, b: a * b),
-    "Div": _arithmetic("/", lambda a, b: math.trunc(a / b)),
+    "Div": _arithmetic("/", lambda a, b: abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)),  # toward zero
 }
+
+
+def _settle_value(node: ir.Node, sizes: Sizes) -> bool:
+    y = node.outputs[0]
+    if not y.uses() or y.is_graph_output() or y.dtype not in INTEGERS or node.graph is None:
+        return False
+    bounds = np.iinfo(y.dtype.numpy())
+    if not all(isinstance(d, int) and bounds.min <= d <= bounds.max for d in sizes.dims):
+        return False
+    array = np.asarray(sizes.dims, y.dtype.numpy())
+    tensor = ir.tensor(array.reshape(()) if sizes.is_scalar else array)
+    y.replace_all_uses_with(add_constant(node.graph, f"{y.name}_value", tensor))
+    return True
 
 
 def _settle_reshape(node: ir.Node, target: Sizes | None) -> bool:
