@@ -16,34 +16,29 @@ Enum choice(int value, int count, const char* name) {
   throw nb::value_error(text.c_str());
 }
 
-struct Range {
-  std::int64_t min;
-  std::int64_t max;
-};
-
-Range range_of(Type type) {
+CodeRange range_of(Type type) {
   switch (type) {
     case Type::s8:
-      return {-128, 127};
+      return kInt8;
     case Type::u8:
-      return {0, 255};
+      return kUint8;
     case Type::s16:
-      return {-32768, 32767};
+      return kInt16;
     case Type::u16:
-      return {0, 65535};
+      return kUint16;
     case Type::s32:
-      return {std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()};
+      return kInt32;
     default:
       throw nb::type_error("codes are int8, uint8, int16, uint16 or int32");
   }
 }
 
 void check_codes(std::int64_t qmin, std::int64_t qmax, Type type) {
-  const Range range = range_of(type);
-  if (range.min <= qmin && qmin <= qmax && qmax <= range.max) return;
+  const CodeRange range = range_of(type);
+  if (range.qmin <= qmin && qmin <= qmax && qmax <= range.qmax) return;
   const std::string text = "[qmin, qmax] is [" + std::to_string(qmin) + ", " + std::to_string(qmax) +
-                           "], expected a range inside that of the output's type, [" + std::to_string(range.min) +
-                           ", " + std::to_string(range.max) + "]";
+                           "], expected a range inside that of the output's type, [" + std::to_string(range.qmin) +
+                           ", " + std::to_string(range.qmax) + "]";
   throw nb::value_error(text.c_str());
 }
 
@@ -56,9 +51,10 @@ std::int64_t quantize(const InArray& x, const OutArray& out, const Parameters<fl
   if (type_of(x.dtype(), "x") != Type::f32) throw nb::type_error("x must hold float32; convert it first");
   check_size("zero_point", zero_point.size(), scale.size());
   check_codes(qmin, qmax, out_type);
-  const native::QuantizeRule rule{choice<native::Scaling>(scaling, 2, "scaling"), zero_point_inside,
-                                  choice<native::Rounding>(rounding, 3, "rounding"),
-                                  static_cast<std::int32_t>(qmin), static_cast<std::int32_t>(qmax)};
+  const native::QuantizeRule rule{choice<Scaling>(scaling, 2, "scaling"),
+                                  zero_point_inside ? ZeroPoint::kInside : ZeroPoint::kOutside,
+                                  choice<Rounding>(rounding, 3, "rounding"),
+                                  {static_cast<std::int32_t>(qmin), static_cast<std::int32_t>(qmax)}};
   const native::Execution execution = execution_of(isa, threads);
   const nb::gil_scoped_release release;
   return native::quantize(static_cast<const float*>(x.data()), out.data(), out_type,
@@ -79,12 +75,14 @@ void dequantize(const InArray& q, const OutArray& out, const Parameters<float>& 
                      layout, execution);
 }
 
-void check_multipliers(const Parameters<std::int64_t>& m0, const Parameters<float>& real_f32) {
+void check_multipliers(const Parameters<std::int64_t>& m0, const Parameters<float>& real_f32, int method) {
   for (std::size_t c = 0; c < m0.size(); ++c) {
     if (m0.data()[c] < 0 || m0.data()[c] > std::numeric_limits<std::int32_t>::max()) {
       throw nb::value_error("each m0 must lie in [0, 2^31)");
     }
-    if (!std::isfinite(real_f32.data()[c])) throw nb::value_error("each multiplier_f32 must be finite");
+    if (method == static_cast<int>(Requantize::kFloat32) && !std::isfinite(real_f32.data()[c])) {
+      throw nb::value_error("each multiplier_f32 must be finite");
+    }
   }
 }
 
@@ -100,10 +98,10 @@ void requantize(const InArray& acc, const OutArray& out, const Parameters<std::i
   check_size("multiplier_f32", multiplier_f32.size(), m0.size());
   check_codes(qmin, qmax, out_type);
   check_codes(zero_point, zero_point, Type::s32);
-  check_multipliers(m0, multiplier_f32);
-  const native::RequantizeRule rule{choice<native::Requantize>(method, 4, "method"),
-                                    static_cast<std::int32_t>(zero_point), static_cast<std::int32_t>(qmin),
-                                    static_cast<std::int32_t>(qmax)};
+  check_multipliers(m0, multiplier_f32, method);
+  const native::RequantizeRule rule{choice<Requantize>(method, 4, "method"),
+                                    static_cast<std::int32_t>(zero_point),
+                                    {static_cast<std::int32_t>(qmin), static_cast<std::int32_t>(qmax)}};
   const native::Execution execution = execution_of(isa, threads);
   const nb::gil_scoped_release release;
   native::requantize(acc.data(), acc_type, out.data(), out_type,

@@ -9,6 +9,7 @@
 
 #include "engine/runs.h"
 #include "engine/thread_pool.h"
+#include "halfeven/affine.hpp"
 
 namespace halfeven::native {
 namespace {
@@ -66,19 +67,17 @@ Function kernel_for(const Kernel<Function> (&table)[N], Type in, Type out, Isa i
   return kernel->function;
 }
 
-// Vector kernels hold Z in float32; any other zero point is the scalar kernel's.
-Isa isa_for_zero_points(std::span<const std::int32_t> zero_points, Isa isa) {
-  const bool fits = std::all_of(zero_points.begin(), zero_points.end(), [](std::int32_t z) {
-    return -max_vector_zero_point <= z && z <= max_vector_zero_point;
-  });
-  return fits ? isa : Isa::portable;
+// Small enough for the vector kernels, and for the float arithmetic of the portable ones.
+bool are_small(std::span<const std::int32_t> zero_points) {
+  return std::all_of(zero_points.begin(), zero_points.end(), detail::is_small);
 }
 
 }  // namespace
 
 std::int64_t quantize(const float* x, void* out, Type out_type, const Affine& affine, const QuantizeRule& rule,
                       const Layout& layout, const Execution& execution) {
-  const Isa isa = isa_for_zero_points(affine.zero_point, execution.isa);
+  const bool small = are_small(affine.zero_point);
+  const Isa isa = small ? execution.isa : Isa::portable;
   const QuantizeKernel kernel = kernel_for(quantize_kernels, Type::f32, out_type, isa);
   const Runs runs(layout);
   std::vector<float> scale_storage;
@@ -89,7 +88,7 @@ std::int64_t quantize(const float* x, void* out, Type out_type, const Affine& af
   std::atomic<std::int64_t> nan_count{0};
   for_each_run(layout, runs, execution, [&](const Run& run) {
     const std::int64_t found = kernel({x + run.begin, at(out, run.begin, out_type), run.count, scale + run.parameter,
-                                       zero_point + run.parameter, runs.per_element(), stream},
+                                       zero_point + run.parameter, runs.per_element(), small, stream},
                                       rule);
     if (found != 0) nan_count.fetch_add(found, std::memory_order_relaxed);
   });
@@ -98,7 +97,8 @@ std::int64_t quantize(const float* x, void* out, Type out_type, const Affine& af
 
 void dequantize(const void* q, Type in_type, float* out, const Affine& affine, const Layout& layout,
                 const Execution& execution) {
-  const Isa isa = isa_for_zero_points(affine.zero_point, execution.isa);
+  const bool small = are_small(affine.zero_point);
+  const Isa isa = small || in_type == Type::s32 ? execution.isa : Isa::portable;
   const DequantizeKernel kernel = kernel_for(dequantize_kernels, in_type, Type::f32, isa);
   const Runs runs(layout);
   std::vector<float> scale_storage;
@@ -108,7 +108,7 @@ void dequantize(const void* q, Type in_type, float* out, const Affine& affine, c
   const bool stream = streams(layout, Type::f32);
   for_each_run(layout, runs, execution, [&](const Run& run) {
     kernel({at(q, run.begin, in_type), out + run.begin, run.count, scale + run.parameter,
-            zero_point + run.parameter, runs.per_element(), stream});
+            zero_point + run.parameter, runs.per_element(), small, stream});
   });
 }
 

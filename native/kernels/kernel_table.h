@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "kernels/architecture.h"
 #include "kernels/isa.h"
 
 namespace halfeven::native {

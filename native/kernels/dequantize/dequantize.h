@@ -9,6 +9,7 @@
 namespace halfeven::native {
 
 // A contiguous run of elements. `scale` and `zero_point` hold one entry, or `count` entries when per_element is set.
+// `small_zero_points` says that each |Z| <= 2^16. `stream` asks for stores that bypass the caches.
 struct DequantizeRun {
   const void* q;
   float* out;
@@ -16,9 +17,12 @@ struct DequantizeRun {
   const float* scale;
   const std::int32_t* zero_point;
   bool per_element;
+  bool small_zero_points;
   bool stream;
 };
 
+// Called in round-to-nearest mode with subnormals honoured. Vector kernels of 8 and 16-bit codes ask for small zero
+// points.
 using DequantizeKernel = void (*)(const DequantizeRun& run);
 
 #define HALFEVEN_KERNEL(in, out, isa) void dequantize_##in##_##out##_##isa(const DequantizeRun& run);

@@ -5,23 +5,21 @@
 
 #include <cstdint>
 
+#include "halfeven/codes.hpp"
+#include "halfeven/profile.hpp"
 #include "kernels/kernel_table.h"
 
 namespace halfeven::native {
 
-enum class Scaling : int { divide = 0, reciprocal = 1 };
-enum class Rounding : int { half_even = 0, half_up_float32 = 1, half_away = 2 };
-
 struct QuantizeRule {
   Scaling scaling;
-  bool zero_point_inside;
+  ZeroPoint side;
   Rounding rounding;
-  std::int32_t qmin;
-  std::int32_t qmax;
+  CodeRange range;
 };
 
 // A contiguous run of elements. `scale` and `zero_point` hold one entry, or `count` entries when per_element is set.
-// `stream` asks for stores that bypass the caches.
+// `small_zero_points` says that each |Z| <= 2^16. `stream` asks for stores that bypass the caches.
 struct QuantizeRun {
   const float* x;
   void* out;
@@ -29,14 +27,13 @@ struct QuantizeRun {
   const float* scale;
   const std::int32_t* zero_point;
   bool per_element;
+  bool small_zero_points;
   bool stream;
 };
 
 // Writes the codes and returns the number of NaN (each of which becomes clamp(Z)). Called in round-to-nearest mode
-// with subnormals honoured. Vector kernels ask for |Z| <= max_vector_zero_point, which float32 holds exactly.
+// with subnormals honoured. Vector kernels ask for small zero points.
 using QuantizeKernel = std::int64_t (*)(const QuantizeRun& run, const QuantizeRule& rule);
-
-inline constexpr std::int32_t max_vector_zero_point = 1 << 23;
 
 #define HALFEVEN_KERNEL(in, out, isa) \
   std::int64_t quantize_##in##_##out##_##isa(const QuantizeRun& run, const QuantizeRule& rule);

@@ -4,21 +4,21 @@
 
 #include <cstdint>
 
+#include "halfeven/codes.hpp"
+#include "halfeven/profile.hpp"
 #include "kernels/kernel_table.h"
 
 namespace halfeven::native {
 
-enum class Requantize : int { exact_half_even = 0, exact_half_up = 1, double_rounding = 2, float32 = 3 };
-
 struct RequantizeRule {
   Requantize method;
   std::int32_t zero_point;
-  std::int32_t qmin;
-  std::int32_t qmax;
+  CodeRange range;
 };
 
 // A contiguous run of accumulators. The multiplier arrays hold one entry, or `count` entries when per_element is set:
-// 0 <= m0 < 2^31, shift is the total right shift (negative: left), real = m0 * 2^-shift, real_f32 the float32 form.
+// 0 <= m0 < 2^31, |shift| <= 200 is the total right shift (negative: left), real = m0 * 2^-shift, real_f32 its float32.
+// `stream` asks for stores that bypass the caches.
 struct RequantizeRun {
   const void* acc;
   void* out;
@@ -31,6 +31,7 @@ struct RequantizeRun {
   bool stream;
 };
 
+// Called in round-to-nearest mode with subnormals honoured.
 using RequantizeKernel = void (*)(const RequantizeRun& run, const RequantizeRule& rule);
 
 #define HALFEVEN_KERNEL(in, out, isa) \
