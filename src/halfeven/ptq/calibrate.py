@@ -1,0 +1,68 @@
+"""What values a float model's tensors take on samples, gathered in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from halfeven.errors import ModelError
+from halfeven.ptq.segments import tap
+from halfeven.ranges import Histogram, MinMax, Statistics
+
+Progress = Callable[[int, "int | None"], Any]
+"""Called with the number of samples done, and of all samples where it is known."""
+
+
+def calibrate(
+    model: ir.Model,
+    tensors: Collection[str],
+    samples: Iterable[Mapping[str, np.ndarray]],
+    progress: Progress | None = None,
+    *,
+    kind: type[MinMax | Histogram] = MinMax,
+    total: int | None = None,
+) -> tuple[dict[str, Statistics], int]:
+    """Statistics of each tensor over all samples, and the number of samples.
+
+    The model runs once a sample in onnxruntime; a tensor is counted and dropped before the next ones are computed, so
+    memory depends neither on the number of samples nor on that of tensors. Equal data give equal statistics.
+
+    Parameters
+    ----------
+    model : the float model. tensors : names of float32 values, inputs included.
+    samples : one dict of inputs a run. total : their number, where known, for ``progress``.
+    kind : of statistics.
+
+    Raises
+    ------
+    ModelError
+        If onnxruntime cannot run the model, or it computes NaN from a sample: naming tensor, node and sample.
+    """
+    tapped = tap(model, tensors)
+    seen: dict[str, Statistics] = {name: kind() for name in tensors}
+
+    def see(name: str, array: np.ndarray) -> None:
+        seen[name] = seen[name].update(array)
+        if seen[name].nan:
+            raise _not_a_number(model, name, seen[name].nan, count)
+
+    count = 0
+    for sample in samples:
+        tapped.run(sample, see)
+        count += 1
+        if progress is not None:
+            progress(count, total)
+    return seen, count
+
+
+def _not_a_number(model: ir.Model, name: str, nan: int, sample: int) -> ModelError:
+    node = next((n for n in model.graph if any(o.name == name for o in n.outputs)), None)
+    label = "" if node is None else str(node.name)
+    return ModelError(
+        f"the float model computes {nan} NaN value(s) in tensor '{name}' (node '{label}') from sample {sample}, whose "
+        "values are finite: NaN has no code; mend the model or leave that sample out",
+        node=label,
+    )

@@ -1,0 +1,127 @@
+"""A float model, a placement and parameters -> the same model with QuantizeLinear and DequantizeLinear nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import onnx_ir as ir
+
+from halfeven.interop.names import fresh_name
+from halfeven.interop.qdq import codes_value, dequantize_linear, insert, quantize_linear
+from halfeven.numerics.params import AffineParams
+from halfeven.ptq.operators import operator_of
+from halfeven.ptq.placement import Placement, Product
+from halfeven.ptq.weights import Constant, Constants
+
+SUFFIXES = ("_scale", "_zero_point", "_quantized", "_dequantized", "_quantize", "_dequantize")
+
+
+def insert_qdq(
+    model: ir.Model, placement: Placement, activations: Mapping[str, AffineParams], constants: Constants
+) -> ir.Model:
+    """Write Q and DQ nodes into a copy of ``model``.
+
+    - An activation that carries codes has one QuantizeLinear and one DequantizeLinear behind it. Everything that reads
+      it reads the latter; where a float node makes it, only integer operators do.
+    - Weights, biases (int32) and constant operands are codes in initializers, each with one DequantizeLinear.
+    - Inputs and outputs keep their names and stay float32.
+    """
+    writer = _Writer(model.clone(), placement)
+    for name in placement.tensors:
+        writer.activation(name, activations[name])
+    for name in placement.constants:
+        writer.operand(name, constants.others[name])
+    for product in placement.products:
+        writer.product(product, constants.weights[product], constants.biases.get(product))
+    writer.remove_unread_constants()
+    return writer.model
+
+
+class _Writer:
+    """The model being written, and its values and nodes by name."""
+
+    def __init__(self, model: ir.Model, placement: Placement) -> None:
+        self.model = model
+        self._graph: ir.Graph = model.graph
+        nodes = list(self._graph)
+        self._nodes = {str(node.name): node for node in nodes}
+        self._integer = {self._nodes[name] for block in placement.blocks for name in block}
+        self._first = nodes[0]
+        self._next = dict(pairwise(nodes))
+        self._values = {str(v.name): v for v in self._graph.inputs} | dict(self._graph.initializers)
+        self._values |= {str(v.name): v for node in nodes for v in node.outputs}
+        self._reals: dict[Constant, ir.Value] = {}
+        self._taken = {*self._values, *self._nodes}
+
+    def activation(self, name: str, params: AffineParams) -> None:
+        """Put Q and DQ behind the value."""
+        value, label = self._values[name], self._label(name)
+        producer = value.producer()
+        behind = self._first if producer is None else self._next.get(producer)
+        uses = list(value.uses())
+        codes = insert(self._graph, quantize_linear(value, params, label), before=behind)
+        real = insert(self._graph, dequantize_linear(codes, params, label), before=behind)
+        everywhere = producer is None or producer in self._integer
+        for use in uses:
+            if everywhere or self._reads_codes(use.node, use.idx):
+                use.node.replace_input_with(use.idx, real)
+        if everywhere and producer is not None and value.is_graph_output():
+            self._hand_out(value, real)
+
+    def _hand_out(self, value: ir.Value, real: ir.Value) -> None:
+        """Make ``real`` the output, under the name that it has always had."""
+        name = str(value.name)
+        value.name = fresh_name(f"{name}_unquantized", self._taken)
+        real.name, real.type = name, value.type
+        for k, output in enumerate(self._graph.outputs):
+            if output is value:
+                self._graph.outputs[k] = real
+
+    def operand(self, name: str, constant: Constant) -> None:
+        """Let integer operators read the constant from codes."""
+        uses = [use for use in self._values[name].uses() if self._reads_codes(use.node, use.idx)]
+        first = min((use.node for use in uses), key=list(self._nodes.values()).index)
+        for use in uses:
+            use.node.replace_input_with(use.idx, self._real(name, constant, first))
+
+    def _reads_codes(self, node: ir.Node, index: int) -> bool:
+        """Whether the node reads codes there, and not a bound, a shape or a bias."""
+        operator = operator_of(node)
+        if node not in self._integer or operator is None:
+            return False
+        return operator.operands is None or index < operator.operands
+
+    def product(self, product: Product, weight: Constant, bias: Constant | None) -> None:
+        """Let the product read its weight and bias from codes."""
+        node = self._nodes[product.node]
+        node.replace_input_with(1, self._real(product.weight, weight, node))
+        if bias is None:
+            return
+        reader, name = self._nodes[product.bias_node], str(product.bias)
+        index = next(k for k, v in enumerate(reader.inputs) if v is self._values[name])
+        reader.replace_input_with(index, self._real(name, bias, reader))
+
+    def _real(self, name: str, constant: Constant, reader: ir.Node) -> ir.Value:
+        """The reals of a constant: codes in an initializer, and a DequantizeLinear before its first reader."""
+        if constant not in self._reals:
+            label = self._label(name)
+            codes = codes_value(constant.codes, constant.params.qtype, f"{label}_quantized")
+            self._graph.register_initializer(codes)
+            self._reals[constant] = insert(self._graph, dequantize_linear(codes, constant.params, label), before=reader)
+        return self._reals[constant]
+
+    def _label(self, wanted: str) -> str:
+        """``wanted``, or with the first number behind it to which the suffixes of Q and DQ can be put."""
+        label, count = wanted, 0
+        while self._taken & {label + suffix for suffix in SUFFIXES}:
+            count += 1
+            label = f"{wanted}_{count}"
+        self._taken |= {label + suffix for suffix in SUFFIXES}
+        return label
+
+    def remove_unread_constants(self) -> None:
+        """Drop the float constants that codes have replaced."""
+        for name, value in list(self._graph.initializers.items()):
+            if not value.uses() and not value.is_graph_output():
+                del self._graph.initializers[name]

@@ -1,0 +1,121 @@
+"""Where codes are: one answer for post-training quantization, training and lowering."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from halfeven.ptq.blocks import Block, FloatNode, constant_operands, find_blocks, float_node
+from halfeven.ptq.groups import Groups
+from halfeven.ptq.operators import Role, weight_axis
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tensors on one scale.
+
+    Attributes
+    ----------
+    tensors : names, in the order of the graph.
+    observed : those whose values set the range; the others hold no other values.
+    """
+
+    tensors: tuple[str, ...]
+    observed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product with a constant weight: one scale for each output channel, and its bias at input scale times that.
+
+    Attributes
+    ----------
+    node : name of the Conv, ConvTranspose, Gemm or MatMul. x : its input.
+    weight : name of the constant. axis : of its output channels. group : how often ConvTranspose repeats them.
+    bias : name of the constant, or None. bias_node : the node that adds it: the product itself, or an Add behind it.
+    """
+
+    node: str
+    x: str
+    weight: str
+    axis: int
+    group: int
+    bias: str | None
+    bias_node: str
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What carries codes in a model, by the names of its values and nodes.
+
+    Attributes
+    ----------
+    groups : activations that carry codes, by scale.
+    products : nodes with weights and biases.
+    constants : constant operands of other nodes, one scale each.
+    blocks : nodes that compute in integers, those fused to one result together: no codes between them.
+    float_nodes : nodes that stay in float32, and why.
+    """
+
+    groups: tuple[Group, ...]
+    products: tuple[Product, ...]
+    constants: tuple[str, ...]
+    blocks: tuple[tuple[str, ...], ...]
+    float_nodes: tuple[FloatNode, ...]
+
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """Every activation that carries codes."""
+        return tuple(name for group in self.groups for name in group.tensors)
+
+    @property
+    def observed(self) -> tuple[str, ...]:
+        """Every activation whose range must be known."""
+        return tuple(name for group in self.groups for name in group.observed)
+
+
+def place(model: ir.Model) -> Placement:
+    """Decide what carries codes in a cleaned-up float model (opset 21, types inferred).
+
+    1. An operator of the table reads codes and writes codes; a bias, and a Relu or Clip that alone reads its result,
+       belong to it, with no codes between.
+    2. Operators that move values (Reshape, MaxPool, ...) write the codes they read: one scale for both.
+    3. Concat writes one scale. An operand that nothing else reads takes that scale from the start, which saves it a
+       second rounding and the Concat all work; the others keep their own and are requantized there.
+    4. Moves and Concats between float nodes alone stay in float32.
+    5. Float inputs that an integer operator reads are quantized on entry. Outputs carry codes where an integer operator
+       makes them.
+    """
+    blocks, floats = find_blocks(model.graph)
+    groups = Groups(blocks)
+    blocks, idle = groups.drop_idle_moves()
+    groups.join_concats()
+    floats += [float_node(b.node, "it only moves float values") for b in idle]
+    products = [_product(b) for b in blocks if b.role is Role.PRODUCT]
+    return Placement(
+        tuple(Group(_names(members), _names(observed)) for members, observed in groups.result(model.graph)),
+        tuple(products),
+        tuple(dict.fromkeys(_names(constant_operands(blocks)))),
+        tuple(tuple(str(n.name) for n in b.nodes) for b in blocks),
+        tuple(floats),
+    )
+
+
+def _names(values: Iterable[ir.Value]) -> tuple[str, ...]:
+    return tuple(str(v.name) for v in values)
+
+
+def _product(block: Block) -> Product:
+    node, weight = block.node, block.weight
+    by_add = block.bias is not None and block.bias not in node.inputs
+    return Product(
+        str(node.name),
+        str(block.operands[0].name),
+        "" if weight is None else str(weight.name),
+        weight_axis(node),
+        node.attributes.get_int("group", 1) if node.op_type == "ConvTranspose" else 1,
+        None if block.bias is None else str(block.bias.name),
+        str(block.nodes[1 if by_add else 0].name),
+    )

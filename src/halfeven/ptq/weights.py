@@ -1,0 +1,188 @@
+"""Scales and codes of constants: weights one scale a channel, biases at input scale times that, other constants one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven.errors import ModelError, ParameterError
+from halfeven.numerics import affine
+from halfeven.numerics.params import SMALLEST_NORMAL, AffineParams, choose_params
+from halfeven.numerics.product import quantize_bias
+from halfeven.numerics.qtype import QType, int32
+from halfeven.ptq.placement import Placement, Product
+from halfeven.ranges import MinMax
+
+Array = NDArray[np.float32]
+F64 = NDArray[np.float64]
+LARGEST = float(np.finfo(np.float32).max) / 2
+MOST_BIAS = 2**30  # half of int32: the other half is left to the sum
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """Codes and their parameters: what a DequantizeLinear turns back into reals."""
+
+    codes: NDArray[np.integer]
+    params: AffineParams
+
+
+@dataclass(frozen=True)
+class Widened:
+    """Channels of a weight whose scale was raised so that the bias fits: how many, and by how much at most."""
+
+    node: str
+    channels: int
+    factor: float
+
+    def __str__(self) -> str:
+        return f"'{self.node}': weight scale of {self.channels} channel(s) raised for the bias, {self.factor:.3g} times"
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A product with a bias: its input's scale, and the bias, one value an output channel."""
+
+    product: Product
+    s_in: float
+    bias: Array
+
+
+def quantize_constant(name: str, array: Array, qtype: QType) -> Constant:
+    """A constant operand: one scale, over its finite values; infinite ones saturate.
+
+    Symmetric codes leave out the lowest one, so that the largest value is itself a code: 0.5 alone is 127 S, and not
+    128 S, which saturates.
+
+    Raises
+    ------
+    ModelError
+        If it holds NaN.
+    """
+    seen = MinMax().update(array)
+    if seen.nan:
+        raise ModelError(f"the constant '{name}' holds {seen.nan} NaN value(s), and NaN has no code: mend the model")
+    lo, hi = (seen.lo, seen.hi) if seen.count else (0.0, 0.0)
+    params = choose_params(lo, hi, qtype, symmetric=qtype.signed, narrow=qtype.signed)
+    return Constant(affine.quantize(array, params), params)
+
+
+def weight_params(
+    array: Array, axis: int, qtype: QType, readers: Sequence[Reader]
+) -> tuple[AffineParams, Widened | None]:
+    """Symmetric scales, one for each channel: ``S = max |w| / -qmin``, raised where a reader's bias asks for it.
+
+    A bias is stored as ``rhe(b / (S_in S))`` in int32, so ``S >= |b| / (S_in 2^30)``; and ``S_in S`` is stored as
+    float32, so it must not be below the smallest normal one. A channel without weights takes the least such S, with
+    which its bias is as exact as it can be, or 1 where it has no bias either.
+    """
+    others = tuple(k for k in range(array.ndim) if k != axis)
+    lo, hi = array.min(axis=others), array.max(axis=others)
+    chosen = choose_params(lo, hi, qtype, axis=axis).scale.astype(np.float64)
+    empty = (lo == 0) & (hi == 0)
+    for_bias = np.max([np.zeros_like(chosen), *map(_least_scale, readers)], axis=0)
+    normal = max((float(SMALLEST_NORMAL) / min(r.s_in, 1.0) for r in readers), default=0.0)
+    own = np.where(empty & (for_bias > 0), 0.0, chosen)  # choose_params gives 1 for an empty channel
+    scale = np.maximum(own, np.maximum(for_bias, normal))
+    raised = (scale > chosen) & ~empty
+    if not raised.any():
+        return AffineParams(scale, 0, qtype, axis), None
+    factor = float((scale / chosen)[raised].max())
+    return AffineParams(scale, 0, qtype, axis), Widened(readers[0].product.node, int(raised.sum()), factor)
+
+
+def _least_scale(reader: Reader) -> F64:
+    """The least weight scale of each channel, a float32, with which the bias can be stored; 0 where the bias is 0."""
+    least = np.abs(reader.bias.astype(np.float64)) / (reader.s_in * MOST_BIAS)
+    if least.max(initial=0) > LARGEST:
+        raise _beyond_float32(reader, float(least.max()))
+    up = np.nextafter(least.astype(np.float32), np.float32(np.inf))  # rounded down to float32 it would be too little
+    by_group = np.where(least > 0, up, np.float32(0)).astype(np.float64).reshape(reader.product.group, -1)
+    return np.asarray(by_group.max(axis=0))
+
+
+def _beyond_float32(reader: Reader, scale: float) -> ParameterError:
+    return ParameterError(
+        f"node '{reader.product.node}': an input scale of {reader.s_in:.3g} and a weight scale of {scale:.3g} have no "
+        "product in float32: its input, weight or bias is too large for a working network, check the model and the data"
+    )
+
+
+def bias_constant(reader: Reader, weight: AffineParams, shape: tuple[int, ...]) -> Constant:
+    """``rhe(b / (S_in S))``, int32 codes of ``shape`` (..., C), with the float64 product of the float32 scales.
+
+    The file stores that product as float32, because DequantizeLinear has no other; lowering forms the float64 product
+    again from both scales, so the codes mean the same to it. Source: docs/math/conv.md, "Bias".
+
+    Raises
+    ------
+    ParameterError
+        If the product of the scales is beyond float32.
+    """
+    scale = reader.s_in * np.tile(weight.scale.astype(np.float64), reader.product.group)
+    if scale.max(initial=0) > LARGEST:
+        raise _beyond_float32(reader, float(weight.scale.max()))
+    codes = quantize_bias(reader.bias, scale).astype(np.int32).reshape(shape)
+    return Constant(codes, AffineParams(scale, 0, int32, len(shape) - 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Constants:
+    """Every constant as codes.
+
+    Attributes
+    ----------
+    weights : by product; products that read one weight along one axis share one.
+    biases : by product, of those that have one.
+    others : constant operands, by their own name.
+    """
+
+    weights: Mapping[Product, Constant]
+    biases: Mapping[Product, Constant]
+    others: Mapping[str, Constant]
+    widened: tuple[Widened, ...]
+
+
+def quantize_constants(
+    arrays: Mapping[str, Array],
+    placement: Placement,
+    activations: Mapping[str, AffineParams],
+    weights: QType,
+) -> Constants:
+    """Codes of every constant of a model.
+
+    Parameters
+    ----------
+    arrays : constants by name.
+    activations : parameters of every activation that carries codes.
+    weights : the codes of weights; constant operands have those of the activations.
+
+    Raises
+    ------
+    ModelError, ParameterError
+        If a constant holds NaN, or a bias has no scale.
+    """
+    by_weight: dict[tuple[str, int], list[Product]] = {}
+    for product in placement.products:
+        by_weight.setdefault((product.weight, product.axis), []).append(product)
+    done, biases, widened = {}, {}, []
+    for (name, axis), products in by_weight.items():
+        readers = [_reader(p, arrays, activations) for p in products if p.bias is not None]
+        params, raised = weight_params(arrays[name], axis, weights, readers)
+        widened += [raised] if raised else []
+        done.update(dict.fromkeys(products, Constant(affine.quantize(arrays[name], params), params)))
+        for reader in readers:
+            shape = (*arrays[str(reader.product.bias)].shape[:-1], reader.bias.size)
+            biases[reader.product] = bias_constant(reader, params, shape)
+    qtype = next(iter(activations.values())).qtype
+    others = {name: quantize_constant(name, arrays[name], qtype) for name in placement.constants}
+    return Constants(done, biases, others, tuple(widened))
+
+
+def _reader(product: Product, arrays: Mapping[str, Array], activations: Mapping[str, AffineParams]) -> Reader:
+    channels = arrays[product.weight].shape[product.axis] * product.group
+    bias = np.broadcast_to(arrays[str(product.bias)].reshape(-1), (channels,))
+    return Reader(product, float(activations[product.x].scale), bias)
