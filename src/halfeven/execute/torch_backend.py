@@ -1,0 +1,222 @@
+"""Every instruction in PyTorch, on the CPU or a GPU, bit for bit the reference.
+
+Sums that torch cannot make fast in integers are made in floats that hold every partial sum (see ``torch_product``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatch
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from halfeven.errors import ParameterError, UnavailableError
+from halfeven.execute import reference, windows
+from halfeven.execute.torch_sums import convolve, matrix_product, sum_of_taps, taps_of
+from halfeven.ir import instructions as ir
+from halfeven.ir.rescale import MeanRescale, Rescale, Target
+from halfeven.ops import torch_ops
+from halfeven.ops.torch_params import placed, storage
+from halfeven.ops.torch_requantize import LIMIT, scale_accumulator
+from halfeven.ops.torch_shift import scale_half
+
+Array = NDArray[Any]
+INT32_BITS = 32
+
+
+def from_numpy(a: Array, device: str = "cpu") -> Tensor:
+    """Return a copy as a tensor on ``device``.
+
+    Raises
+    ------
+    UnavailableError
+        If there is no such device.
+    """
+    try:
+        return torch.tensor(np.asarray(a)).to(device)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it is built for the device
+        reason = str(error).strip().splitlines()[0]
+        raise UnavailableError(f"PyTorch cannot use device '{device}': {reason}", name=device) from error
+
+
+def to_numpy(a: Tensor) -> Array:
+    """Return the values as a NumPy array."""
+    return np.asarray(a.cpu().numpy())
+
+
+def centered(codes: Tensor, zero: int) -> Tensor:
+    """``q - Z`` as int64."""
+    return codes.to(torch.int64) - zero
+
+
+def farthest(codes: Tensor, zero: int) -> int:
+    """The largest ``|q - Z|`` over all values of the tensor's type."""
+    info = torch.iinfo(codes.dtype)
+    return int(max(zero - info.min, info.max - zero))
+
+
+def write(scaled: Tensor, target: Target) -> Tensor:
+    """``clamp(scaled + Z)`` as codes; ``scaled`` is limited first, so that the sum cannot wrap."""
+    total = scaled.clamp(-LIMIT, LIMIT) + target.zero_point
+    return total.clamp_(target.qmin, target.qmax).to(storage(target.qtype))
+
+
+def rescale(acc: Tensor, how: Rescale, axis: int | None = None, *, narrow: bool = False) -> Tensor:
+    """``clamp(round(M acc) + Z)``, M one or one a channel of ``axis``; ``narrow`` states that int32 holds the sums."""
+    return write(scale_accumulator(acc, how.multiplier, how.method, axis, narrow=narrow), how.target)
+
+
+def mean(total: Tensor, how: MeanRescale, count: int | NDArray[np.int64]) -> Tensor:
+    """``clamp(round(S1 / (S3 count) total) + Z)``; counts of their own for the elements of the last axis."""
+    multiplier = how.multiplier(count)
+    axis = -1 if multiplier.m0.ndim else None
+    return write(scale_accumulator(total, multiplier, how.method, axis, narrow=False), how.target)
+
+
+@singledispatch
+def step(instruction: Any, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Results of one instruction on its operands, in order."""
+    raise ParameterError(f"torch has no rule for {type(instruction).__name__}, given {len(arrays)} operands")
+
+
+@step.register
+def _quantize(i: ir.Quantize, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return (torch_ops.quantize(arrays[0], i.params, i.profile),)
+
+
+@step.register
+def _dequantize(i: ir.Dequantize, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return (torch_ops.dequantize(arrays[0], i.params),)
+
+
+@step.register
+def _requantize(i: ir.Requantize, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return (rescale(centered(arrays[0], i.x_zero), i.rescale),)
+
+
+def _weight(i: ir.Conv | ir.Linear, zero: Array) -> tuple[Array, int]:
+    """Centered int64 weights, and the largest magnitude among them."""
+    w = i.weight.astype(np.int64) - zero
+    return w, int(np.abs(w).max(initial=0))
+
+
+@step.register
+def _conv(i: ir.Conv, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    x = arrays[0]
+    channels = (-1, *[1] * (i.weight.ndim - 2))
+    w, w_largest = _weight(i, i.weight_zero.reshape(-1, 1, *channels[1:]))
+    bound, largest = int(i.accumulator.bound.max(initial=0)), max(farthest(x, i.x_zero), w_largest)
+    weight, bias = placed(w, x.device), placed(i.bias, x.device)
+    acc = convolve(centered(x, i.x_zero), weight, i.window, i.group, bound, largest) + bias.reshape(channels)
+    return (rescale(acc, i.rescale, 1, narrow=i.accumulator.bits == INT32_BITS),)
+
+
+@step.register
+def _linear(i: ir.Linear, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    x = arrays[0]
+    w, w_largest = _weight(i, i.weight_zero)
+    bound, largest = int(i.accumulator.bound.max(initial=0)), max(farthest(x, i.x_zero), w_largest)
+    weight, bias = placed(w, x.device), placed(i.bias, x.device)
+    acc = matrix_product(centered(x, i.x_zero), weight, bound, largest) + bias
+    return (rescale(acc, i.rescale, -1, narrow=i.accumulator.bits == INT32_BITS),)
+
+
+@step.register
+def _matmul(i: ir.MatMul, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    a, b = arrays
+    a_largest, b_largest = farthest(a, i.a_zero), farthest(b, i.b_zero)
+    bound = a.shape[-1] * a_largest * b_largest
+    acc = matrix_product(centered(a, i.a_zero), centered(b, i.b_zero), bound, max(a_largest, b_largest))
+    return (rescale(acc, i.rescale),)
+
+
+@step.register
+def _add(i: ir.Add, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    acc = centered(arrays[0], i.a_zero) * i.a_multiplier + centered(arrays[1], i.b_zero) * i.b_multiplier
+    one, shift = torch.ones_like(acc), torch.full_like(acc, i.shift)
+    return (write(acc if i.shift == 0 else scale_half(acc, one, shift, half_up=False), i.target),)
+
+
+@step.register
+def _mul(i: ir.Mul, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return (rescale(centered(arrays[0], i.a_zero) * centered(arrays[1], i.b_zero), i.rescale),)
+
+
+@step.register
+def _table(i: ir.Table, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    entries = placed(i.table.astype(np.int64), arrays[0].device)
+    return (entries[centered(arrays[0], i.first)].to(getattr(torch, i.table.dtype.name)),)
+
+
+@step.register
+def _max_pool(i: ir.MaxPool, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    lowest = torch.iinfo(arrays[0].dtype).min
+    best, *others = taps_of(arrays[0].to(torch.int64), i.window, lowest)
+    for tap in others:
+        best = torch.maximum(best, tap)
+    return (best.to(arrays[0].dtype),)
+
+
+@step.register
+def _average_pool(i: ir.AveragePool, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    total = sum_of_taps(centered(arrays[0], i.x_zero), i.window)
+    counts = windows.counts(tuple(arrays[0].shape[2:]), i.window, include_pad=i.count_include_pad)
+    flat = mean(total.reshape(*total.shape[:2], prod(total.shape[2:])), i.rescale, counts.reshape(-1))
+    return (flat.reshape(total.shape),)
+
+
+@step.register
+def _reduce_mean(i: ir.ReduceMean, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    x = centered(arrays[0], i.x_zero)
+    count = reference.mean_count(i, x.shape)
+    total = x.sum(dim=i.axes, keepdim=i.keepdims) if i.axes else x  # torch takes no axes for all of them
+    return (mean(total, i.rescale, count),)
+
+
+@step.register
+def _softmax(i: ir.Softmax, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    q = arrays[0].to(torch.int64)
+    reference.check_softmax(i, q.shape[i.axis])
+    if q.numel() == 0:
+        return (q.to(storage(i.target.qtype)),)
+    e = placed(i.exponentials.astype(np.int64), q.device)[q.amax(dim=i.axis, keepdim=True) - q]
+    shift = int(i.multiplier.shift)
+    numerator = e * int(i.multiplier.m0) << max(-shift, 0)
+    denominator = e.sum(dim=i.axis, keepdim=True) << max(shift, 0)
+    return (write(divide_half_even(numerator, denominator), i.target),)
+
+
+def divide_half_even(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """``rhe(numerator / denominator)`` in integers, ``denominator > 0``, both below 2^62."""
+    floor = torch.div(numerator, denominator, rounding_mode="floor")
+    above = 2 * (numerator - floor * denominator) - denominator
+    return floor + ((above > 0) | ((above == 0) & ((floor & 1) == 1)))
+
+
+@step.register
+def _concat(i: ir.Concat, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return (torch.cat(list(arrays), dim=i.axis),)
+
+
+@step.register
+def _reshape(i: ir.Reshape, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    x = arrays[0]
+    shape = i.shape if i.allowzero else tuple(x.shape[k] if n == 0 else n for k, n in enumerate(i.shape))
+    return (x.reshape(shape),)
+
+
+@step.register
+def _flatten(i: ir.Flatten, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    x = arrays[0]
+    axis = i.axis + x.ndim if i.axis < 0 else i.axis
+    return (x.reshape(prod(x.shape[:axis]), prod(x.shape[axis:])),)
+
+
+@step.register
+def _transpose(i: ir.Transpose, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return (arrays[0].permute(i.permutation),)
