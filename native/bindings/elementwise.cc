@@ -18,18 +18,12 @@ Enum choice(int value, int count, const char* name) {
 
 CodeRange range_of(Type type) {
   switch (type) {
-    case Type::s8:
-      return kInt8;
-    case Type::u8:
-      return kUint8;
-    case Type::s16:
-      return kInt16;
-    case Type::u16:
-      return kUint16;
-    case Type::s32:
-      return kInt32;
-    default:
-      throw nb::type_error("codes are int8, uint8, int16, uint16 or int32");
+    case Type::s8: return kInt8;
+    case Type::u8: return kUint8;
+    case Type::s16: return kInt16;
+    case Type::u16: return kUint16;
+    case Type::s32: return kInt32;
+    default: throw nb::type_error("codes are int8, uint8, int16, uint16 or int32");
   }
 }
 
@@ -71,8 +65,8 @@ void dequantize(const InArray& q, const OutArray& out, const Parameters<float>& 
   check_size("zero_point", zero_point.size(), scale.size());
   const native::Execution execution = execution_of(isa, threads);
   const nb::gil_scoped_release release;
-  native::dequantize(q.data(), in_type, static_cast<float*>(out.data()), {span_of(scale), span_of(zero_point)},
-                     layout, execution);
+  native::dequantize(q.data(), in_type, static_cast<float*>(out.data()), {span_of(scale), span_of(zero_point)}, layout,
+                     execution);
 }
 
 void check_multipliers(const Parameters<std::int64_t>& m0, const Parameters<float>& real_f32, int method) {
@@ -87,9 +81,9 @@ void check_multipliers(const Parameters<std::int64_t>& m0, const Parameters<floa
 }
 
 void requantize(const InArray& acc, const OutArray& out, const Parameters<std::int64_t>& m0,
-                const Parameters<std::int32_t>& shift, std::int64_t zero_point, std::int64_t qmin,
-                std::int64_t qmax, std::int64_t outer, std::int64_t inner, int method,
-                const Parameters<float>& multiplier_f32, int isa, int threads) {
+                const Parameters<std::int32_t>& shift, std::int64_t zero_point, std::int64_t qmin, std::int64_t qmax,
+                std::int64_t outer, std::int64_t inner, int method, const Parameters<float>& multiplier_f32, int isa,
+                int threads) {
   const native::Layout layout = layout_of(outer, m0.size(), inner, acc.size(), out.size());
   const Type acc_type = type_of(acc.dtype(), "acc");
   const Type out_type = type_of(out.dtype(), "out");
@@ -104,8 +98,8 @@ void requantize(const InArray& acc, const OutArray& out, const Parameters<std::i
                                     {static_cast<std::int32_t>(qmin), static_cast<std::int32_t>(qmax)}};
   const native::Execution execution = execution_of(isa, threads);
   const nb::gil_scoped_release release;
-  native::requantize(acc.data(), acc_type, out.data(), out_type,
-                     {span_of(m0), span_of(shift), span_of(multiplier_f32)}, rule, layout, execution);
+  native::requantize(acc.data(), acc_type, out.data(), out_type, {span_of(m0), span_of(shift), span_of(multiplier_f32)},
+                     rule, layout, execution);
 }
 
 }  // namespace

@@ -148,8 +148,8 @@ Isa isa_from_index(int index) {
   if (index >= 0 && index < isa_count && isa_infos()[static_cast<std::size_t>(index)].supported) {
     return static_cast<Isa>(index);
   }
-  throw std::invalid_argument("isa is " + std::to_string(index) + ", expected -1 or the index of one of: " +
-                              supported_names());
+  throw std::invalid_argument("isa is " + std::to_string(index) +
+                              ", expected -1 or the index of one of: " + supported_names());
 }
 
 }  // namespace halfeven::native

@@ -24,15 +24,11 @@ constexpr std::int64_t stream_bytes = 8 << 20;
 constexpr std::int64_t size_of(Type type) {
   switch (type) {
     case Type::s8:
-    case Type::u8:
-      return 1;
+    case Type::u8: return 1;
     case Type::s16:
-    case Type::u16:
-      return 2;
-    case Type::s64:
-      return 8;
-    default:
-      return 4;
+    case Type::u16: return 2;
+    case Type::s64: return 8;
+    default: return 4;
   }
 }
 
@@ -54,9 +50,7 @@ int threads_for(std::int64_t count, int threads) {
 template <class Body>
 void for_each_run(const Layout& layout, const Runs& runs, const Execution& execution, const Body& body) {
   const std::int64_t count = layout.count();
-  auto item = [&](std::int64_t i) {
-    runs.for_each(i * item_elements, std::min(count, (i + 1) * item_elements), body);
-  };
+  auto item = [&](std::int64_t i) { runs.for_each(i * item_elements, std::min(count, (i + 1) * item_elements), body); };
   parallel_for((count + item_elements - 1) / item_elements, threads_for(count, execution.threads), item);
 }
 
@@ -107,8 +101,8 @@ void dequantize(const void* q, Type in_type, float* out, const Affine& affine, c
   const std::int32_t* zero_point = runs.lay_out(affine.zero_point, zero_point_storage);
   const bool stream = streams(layout, Type::f32);
   for_each_run(layout, runs, execution, [&](const Run& run) {
-    kernel({at(q, run.begin, in_type), out + run.begin, run.count, scale + run.parameter,
-            zero_point + run.parameter, runs.per_element(), small, stream});
+    kernel({at(q, run.begin, in_type), out + run.begin, run.count, scale + run.parameter, zero_point + run.parameter,
+            runs.per_element(), small, stream});
   });
 }
 

@@ -16,7 +16,7 @@ inline constexpr std::int64_t min_uniform_run = 64;
 inline constexpr std::int64_t min_pattern = 4096;
 
 struct Run {
-  std::int64_t begin;      // first element
+  std::int64_t begin;  // first element
   std::int64_t count;
   std::int64_t parameter;  // index of the first parameter
 };

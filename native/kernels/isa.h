@@ -10,12 +10,9 @@ inline constexpr int isa_count = 5;
 // The set whose kernels serve where `isa` has none of its own; portable is the end of every chain.
 constexpr Isa fallback(Isa isa) {
   switch (isa) {
-    case Isa::avx512_vnni:
-      return Isa::avx512;
-    case Isa::avx512:
-      return Isa::avx2;
-    default:
-      return Isa::portable;
+    case Isa::avx512_vnni: return Isa::avx512;
+    case Isa::avx512: return Isa::avx2;
+    default: return Isa::portable;
   }
 }
 

@@ -4,9 +4,9 @@
 
 namespace halfeven::native {
 
-#define HALFEVEN_DEFINE(out, Code)                                                             \
+#define HALFEVEN_DEFINE(out, Code)                                                           \
   std::int64_t quantize_f32_##out##_neon(const QuantizeRun& run, const QuantizeRule& rule) { \
-    return quantize_codes<Code>(run, rule);                                                    \
+    return quantize_codes<Code>(run, rule);                                                  \
   }
 HALFEVEN_DEFINE(s8, std::int8_t)
 HALFEVEN_DEFINE(u8, std::uint8_t)

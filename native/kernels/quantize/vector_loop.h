@@ -46,7 +46,8 @@ class Quantizer {
     nans = Vector::count(nans, nan);
     Vector::Floats t = scaled(Vector::zero_where(nan, x), i);  // the code of 0 is clamp(Z)
     const Vector::Ints z = per_element ? Vector::load(zero_points_ + i) : zero_point_;
-    if constexpr (side == ZeroPoint::kInside) t = Vector::add(t, per_element ? Vector::to_floats(z) : zero_point_float_);
+    if constexpr (side == ZeroPoint::kInside)
+      t = Vector::add(t, per_element ? Vector::to_floats(z) : zero_point_float_);
     if constexpr (quotient != Quotient::fused) t = clamped(t, z);
     const Vector::Ints q = rounded(t);
     return side == ZeroPoint::kInside ? q : Vector::add(q, z);
@@ -175,12 +176,10 @@ std::int64_t quantize_parameters(const QuantizeRun& run, const QuantizeRule& rul
 template <Quotient quotient, ZeroPoint side, class Code>
 std::int64_t quantize_rounding(const QuantizeRun& run, const QuantizeRule& rule) {
   switch (rule.rounding) {
-    case Rounding::kHalfEven:
-      return quantize_parameters<quotient, side, Rounding::kHalfEven, Code>(run, rule);
+    case Rounding::kHalfEven: return quantize_parameters<quotient, side, Rounding::kHalfEven, Code>(run, rule);
     case Rounding::kHalfUpFloat32:
       return quantize_parameters<quotient, side, Rounding::kHalfUpFloat32, Code>(run, rule);
-    default:
-      return quantize_parameters<quotient, side, Rounding::kHalfAway, Code>(run, rule);
+    default: return quantize_parameters<quotient, side, Rounding::kHalfAway, Code>(run, rule);
   }
 }
 

@@ -163,14 +163,10 @@ void requantize_parameters(const RequantizeRun& run, const RequantizeRule& rule)
 template <class Code>
 void requantize_codes(const RequantizeRun& run, const RequantizeRule& rule) {
   switch (rule.method) {
-    case Requantize::kExactHalfEven:
-      return requantize_parameters<Requantize::kExactHalfEven, Code>(run, rule);
-    case Requantize::kExactHalfUp:
-      return requantize_parameters<Requantize::kExactHalfUp, Code>(run, rule);
-    case Requantize::kDoubleRounding:
-      return requantize_parameters<Requantize::kDoubleRounding, Code>(run, rule);
-    default:
-      return requantize_parameters<Requantize::kFloat32, Code>(run, rule);
+    case Requantize::kExactHalfEven: return requantize_parameters<Requantize::kExactHalfEven, Code>(run, rule);
+    case Requantize::kExactHalfUp: return requantize_parameters<Requantize::kExactHalfUp, Code>(run, rule);
+    case Requantize::kDoubleRounding: return requantize_parameters<Requantize::kDoubleRounding, Code>(run, rule);
+    default: return requantize_parameters<Requantize::kFloat32, Code>(run, rule);
   }
 }
 

@@ -4,9 +4,9 @@
 
 namespace halfeven::native {
 
-#define HALFEVEN_DEFINE(out, Code)                                                            \
-  void requantize_s32_##out##_avx2(const RequantizeRun& run, const RequantizeRule& rule) {  \
-    requantize_codes<Code>(run, rule);                                                        \
+#define HALFEVEN_DEFINE(out, Code)                                                         \
+  void requantize_s32_##out##_avx2(const RequantizeRun& run, const RequantizeRule& rule) { \
+    requantize_codes<Code>(run, rule);                                                     \
   }
 HALFEVEN_DEFINE(s8, std::int8_t)
 HALFEVEN_DEFINE(u8, std::uint8_t)

@@ -37,9 +37,7 @@ struct Vector {
   static Floats clamp(Floats v, Floats lo, Floats hi) { return vminq_f32(vmaxq_f32(v, lo), hi); }
   static Floats with_sign_of(Floats magnitude, Floats v) { return vbslq_f32(vdupq_n_u32(0x80000000u), v, magnitude); }
   static Mask is_nan(Floats v) { return vmvnq_u32(vceqq_f32(v, v)); }
-  static Floats zero_where(Mask m, Floats v) {
-    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), m));
-  }
+  static Floats zero_where(Mask m, Floats v) { return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), m)); }
   static Ints count(Ints counter, Mask m) { return vsubq_s32(counter, vreinterpretq_s32_u32(m)); }
   static std::int64_t total(Ints counter) { return vaddlvq_s32(counter); }
 
@@ -55,7 +53,9 @@ struct Vector {
   static Ints shift_left(Ints a, Ints n) { return vshlq_s32(a, vminq_s32(n, vdupq_n_s32(32))); }
   static Ints shift_right(Ints a, Ints n) { return vshlq_s32(a, vnegq_s32(vminq_s32(n, vdupq_n_s32(32)))); }
   static Ints bit_xor(Ints a, Ints b) { return veorq_s32(a, b); }
-  static Ints shift_right_logical(Ints a, int n) { return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a), vdupq_n_s32(-n))); }
+  static Ints shift_right_logical(Ints a, int n) {
+    return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a), vdupq_n_s32(-n)));
+  }
   static Ints one_if_greater(Ints a, Ints b) { return vreinterpretq_s32_u32(vshrq_n_u32(vcgtq_s32(a, b), 31)); }
   static Ints choose_if_equal(Ints a, Ints b, Ints equal, Ints other) {
     return vbslq_s32(vceqq_s32(a, b), equal, other);
@@ -70,7 +70,9 @@ struct Vector {
   static Floats to_floats(Doubles v) { return vcvt_high_f32_f64(vcvt_f32_f64(v.lo), v.hi); }
   static Doubles add(Doubles a, Doubles b) { return {vaddq_f64(a.lo, b.lo), vaddq_f64(a.hi, b.hi)}; }
   static Doubles subtract(Doubles a, Doubles b) { return {vsubq_f64(a.lo, b.lo), vsubq_f64(a.hi, b.hi)}; }
-  static Doubles fma(Doubles a, Doubles b, Doubles c) { return {vfmaq_f64(c.lo, a.lo, b.lo), vfmaq_f64(c.hi, a.hi, b.hi)}; }
+  static Doubles fma(Doubles a, Doubles b, Doubles c) {
+    return {vfmaq_f64(c.lo, a.lo, b.lo), vfmaq_f64(c.hi, a.hi, b.hi)};
+  }
   static Doubles fms(Doubles a, Doubles b, Doubles c) {  // a * b - c
     return {vfmaq_f64(vnegq_f64(c.lo), a.lo, b.lo), vfmaq_f64(vnegq_f64(c.hi), a.hi, b.hi)};
   }
@@ -82,9 +84,7 @@ struct Vector {
     return {vaddq_f64(v.lo, one_where(vcgezq_f64(r.lo))), vaddq_f64(v.hi, one_where(vcgezq_f64(r.hi)))};
   }
   // The low 32 bits of each pattern.
-  static Ints low_words(Doubles v) {
-    return vuzp1q_s32(vreinterpretq_s32_f64(v.lo), vreinterpretq_s32_f64(v.hi));
-  }
+  static Ints low_words(Doubles v) { return vuzp1q_s32(vreinterpretq_s32_f64(v.lo), vreinterpretq_s32_f64(v.hi)); }
 
   static Block load_codes(const std::int8_t* p) {
     const int8x16_t v = vld1q_s8(p);

@@ -124,14 +124,14 @@ struct Vector {
   // Codes inside the type already; the saturation of the packs never acts.
   template <bool stream>
   static void store_codes(std::int8_t* p, const Block& b) {
-    const Ints packed = _mm512_packs_epi16(_mm512_packs_epi32(b.part[0], b.part[1]),
-                                           _mm512_packs_epi32(b.part[2], b.part[3]));
+    const Ints packed =
+        _mm512_packs_epi16(_mm512_packs_epi32(b.part[0], b.part[1]), _mm512_packs_epi32(b.part[2], b.part[3]));
     store<stream>(p, in_order_of_bytes(packed));
   }
   template <bool stream>
   static void store_codes(std::uint8_t* p, const Block& b) {
-    const Ints packed = _mm512_packus_epi16(_mm512_packs_epi32(b.part[0], b.part[1]),
-                                            _mm512_packs_epi32(b.part[2], b.part[3]));
+    const Ints packed =
+        _mm512_packus_epi16(_mm512_packs_epi32(b.part[0], b.part[1]), _mm512_packs_epi32(b.part[2], b.part[3]));
     store<stream>(p, in_order_of_bytes(packed));
   }
   template <bool stream>
