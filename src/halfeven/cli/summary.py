@@ -15,10 +15,11 @@ def print_quantized(model: QuantizedModel, source: Path, output: Path) -> None:
     out = console.out()
     result = model.ptq
     if result is not None:
-        steps = ", ".join(f"{s.name} {s.changes}" for s in result.clean_up.steps if s.changes)
-        out.print(
-            f"clean-up: {steps or 'nothing to do'}; largest difference to the original {result.equality.worst:.1e}"
-        )
+        steps = ", ".join(f"{s.name} {s.count}" for s in result.clean_up.steps if s.count)
+        out.print(f"clean-up: {steps or 'nothing to do'}")
+        out.print(f"the cleaned model is {result.equality}")
+        for widened in result.widened:
+            out.print(str(widened))
         out.print(f"calibrated on {result.samples} samples, profile {model.profile.name}")
     kinds = Counter(type(i).__name__ for i in model.program)
     out.print(f"{len(model.program)} instructions: " + ", ".join(f"{n} {k}" for k, n in kinds.most_common()))
