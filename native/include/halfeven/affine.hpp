@@ -27,7 +27,8 @@ struct AffineParams {
 class Quantizer {
  public:
   // Any scale and zero point are safe; only those that AffineParams allows are meaningful.
-  constexpr Quantizer(std::uint32_t scale_bits, std::int32_t zero_point, CodeRange range, const Profile& profile) noexcept
+  constexpr Quantizer(std::uint32_t scale_bits, std::int32_t zero_point, CodeRange range,
+                      const Profile& profile) noexcept
       : factor_(profile.scaling == Scaling::kDivide ? scale_bits : soft::divide(soft::kOne, scale_bits)),
         zero_point_(zero_point),
         range_(range),

@@ -30,8 +30,8 @@ inline std::uint32_t hidden_zero() noexcept {
   return zero;
 }
 
-// a where the condition holds, else b. Written with masks, because compilers that must keep floating-point traps in mind
-// turn a conditional into a branch, and do not vectorise the loop then.
+// a where the condition holds, else b. Written with masks, because compilers that must keep floating-point traps in
+// mind turn a conditional into a branch, and do not vectorise the loop then.
 inline std::uint32_t select(bool condition, std::uint32_t a, std::uint32_t b) noexcept {
   const std::uint32_t mask = 0u - static_cast<std::uint32_t>(condition);
   return (a & mask) | (b & ~mask);

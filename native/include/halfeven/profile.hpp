@@ -22,11 +22,11 @@ enum class ZeroPoint : std::uint8_t {
 
 // How M * acc becomes an integer. Source: docs/math/requantize.md.
 enum class Requantize : std::int8_t {
-  kUndefined = -1,     // the toolchain defines none
-  kExactHalfEven = 0,  // one rounding of the exact product, ties to even
-  kExactHalfUp = 1,    // one rounding of the exact product, floor(x + 1/2)
-  kDoubleRounding = 2, // saturating rounding doubling high multiply, then a rounding shift: two roundings
-  kFloat32 = 3,        // rhe(f32(f32(acc) * M)), M a float32
+  kUndefined = -1,      // the toolchain defines none
+  kExactHalfEven = 0,   // one rounding of the exact product, ties to even
+  kExactHalfUp = 1,     // one rounding of the exact product, floor(x + 1/2)
+  kDoubleRounding = 2,  // saturating rounding doubling high multiply, then a rounding shift: two roundings
+  kFloat32 = 3,         // rhe(f32(f32(acc) * M)), M a float32
 };
 
 // One toolchain's arithmetic.
@@ -43,25 +43,29 @@ struct Profile {
 
 namespace profiles {
 
+// clang-format off: a table, one row a profile
 // Journey 6 toolchain, OE 3.0.31 and later: the default.
-inline constexpr Profile journey6{"journey6", Scaling::kDivide, ZeroPoint::kInside, Rounding::kHalfEven,
-                           Requantize::kExactHalfEven, 31, false, false};
+inline constexpr Profile journey6{       "journey6",        Scaling::kDivide,     ZeroPoint::kInside,  Rounding::kHalfEven,
+                                         Requantize::kExactHalfEven,  31, false, false};
 // Journey 6 toolchain before OE 3.0.31.
-inline constexpr Profile journey6_legacy{"journey6-legacy", Scaling::kDivide, ZeroPoint::kInside, Rounding::kHalfUpFloat32,
-                                  Requantize::kExactHalfUp, 31, false, false};
-inline constexpr Profile onnxruntime{"onnxruntime", Scaling::kDivide, ZeroPoint::kOutside, Rounding::kHalfEven,
-                              Requantize::kFloat32, 24, false, true};
-inline constexpr Profile pytorch{"pytorch", Scaling::kReciprocal, ZeroPoint::kOutside, Rounding::kHalfEven,
-                          Requantize::kUndefined, 31, false, false};
+inline constexpr Profile journey6_legacy{"journey6-legacy", Scaling::kDivide,     ZeroPoint::kInside,  Rounding::kHalfUpFloat32,
+                                         Requantize::kExactHalfUp,    31, false, false};
+// ONNX Runtime, CPU.
+inline constexpr Profile onnxruntime{    "onnxruntime",     Scaling::kDivide,     ZeroPoint::kOutside, Rounding::kHalfEven,
+                                         Requantize::kFloat32,        24, false, true};
+// PyTorch fake_quantize.
+inline constexpr Profile pytorch{        "pytorch",         Scaling::kReciprocal, ZeroPoint::kOutside, Rounding::kHalfEven,
+                                         Requantize::kUndefined,      31, false, false};
 // TensorFlow Lite, single rounding.
-inline constexpr Profile tflite{"tflite", Scaling::kDivide, ZeroPoint::kOutside, Rounding::kHalfAway,
-                         Requantize::kExactHalfUp, 31, true, false};
+inline constexpr Profile tflite{         "tflite",          Scaling::kDivide,     ZeroPoint::kOutside, Rounding::kHalfAway,
+                                         Requantize::kExactHalfUp,    31, true,  false};
 // TensorFlow Lite Micro and gemmlowp, double rounding.
-inline constexpr Profile tflite_double{"tflite-double", Scaling::kDivide, ZeroPoint::kOutside, Rounding::kHalfAway,
-                                Requantize::kDoubleRounding, 31, true, false};
+inline constexpr Profile tflite_double{  "tflite-double",   Scaling::kDivide,     ZeroPoint::kOutside, Rounding::kHalfAway,
+                                         Requantize::kDoubleRounding, 31, true,  false};
 // XNNPACK, fp32 requantization.
-inline constexpr Profile xnnpack{"xnnpack", Scaling::kReciprocal, ZeroPoint::kOutside, Rounding::kHalfEven,
-                          Requantize::kFloat32, 24, false, true};
+inline constexpr Profile xnnpack{        "xnnpack",         Scaling::kReciprocal, ZeroPoint::kOutside, Rounding::kHalfEven,
+                                         Requantize::kFloat32,        24, false, true};
+// clang-format on
 
 inline constexpr Profile all[] = {journey6, journey6_legacy, onnxruntime, pytorch, tflite, tflite_double, xnnpack};
 

@@ -38,7 +38,8 @@ constexpr std::int64_t scale_double_rounding(std::int64_t acc, const Multiplier&
   return high < 0 ? -magnitude : magnitude;
 }
 
-// rhe(f32(f32(acc) * f32(M))), saturated to +-2^62; M = f32(M) exactly when M0 has at most 24 bits. 0 * inf counts as 0.
+// rhe(f32(f32(acc) * f32(M))), saturated to +-2^62; M = f32(M) exactly when M0 has at most 24 bits.
+// 0 * inf counts as 0.
 constexpr std::int64_t scale_float32(std::int64_t acc, const Multiplier& m) noexcept {
   return acc == 0 ? 0 : round_half_even(soft::multiply(soft::from_integer(acc), m.float_bits()));
 }
@@ -80,8 +81,8 @@ bool requantize_channels(const Acc* acc, std::size_t rows, std::size_t channels,
 
 // Eq. 7 for n contiguous sums with one multiplier. False when the method is kUndefined.
 template <class Acc, class Code>
-bool requantize(const Acc* acc, std::size_t n, Code* out, const Multiplier& m, std::int32_t zero_point,
-                CodeRange range, Requantize method = Requantize::kExactHalfEven) noexcept {
+bool requantize(const Acc* acc, std::size_t n, Code* out, const Multiplier& m, std::int32_t zero_point, CodeRange range,
+                Requantize method = Requantize::kExactHalfEven) noexcept {
   return requantize_channels(acc, n, 1, out, &m, zero_point, range, method);
 }
 

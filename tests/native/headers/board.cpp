@@ -2,10 +2,10 @@
 #include <halfeven/halfeven.hpp>
 
 using halfeven::AffineParams;
+using halfeven::kInt8;
 using halfeven::Multiplier;
 using halfeven::TensorParams;
 using halfeven::TensorView;
-using halfeven::kInt8;
 namespace profiles = halfeven::profiles;
 
 extern "C" {

@@ -4,9 +4,8 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <vector>
-
 #include <halfeven/halfeven.hpp>
+#include <vector>
 
 namespace check {
 
@@ -44,7 +43,8 @@ class Random {
   std::uint64_t state_;
 };
 
-// Patterns where arithmetic goes wrong first: zeros, subnormals, powers of two and their neighbours, halves, infinities, NaN.
+// Patterns where arithmetic goes wrong first: zeros, subnormals, powers of two and their neighbours, halves,
+// infinities, NaN.
 inline std::vector<std::uint32_t> edge_patterns() {
   std::vector<std::uint32_t> v = {0x7F800000u, 0x7F800001u, 0x7FC00000u, 0x7FFFFFFFu, 0x7F7FFFFFu, 0x3EFFFFFFu};
   for (std::uint32_t field = 0; field < 255; ++field) {

@@ -1,10 +1,9 @@
 // codes MODE OPERATION ...: applies one function of the headers to binary numbers from stdin, results to stdout.
 //
-//   quantize PROFILE STORAGE SCALE Z QMIN QMAX           float32 -> codes          SCALE and reals are bit patterns in hex
-//   quantize_range PROFILE STORAGE SCALE Z QMIN QMAX FROM TO   the patterns FROM..TO-1 instead of stdin
-//   dequantize STORAGE SCALE Z                           codes -> float32
-//   requantize METHOD ACC STORAGE M0 SHIFT BITS Z QMIN QMAX    sums -> codes
-//   from_real BITS HALF_AWAY                             float64 -> pairs of int64 (m0, shift)
+//   quantize PROFILE STORAGE SCALE Z QMIN QMAX           float32 -> codes          SCALE and reals are bit patterns in
+//   hex quantize_range PROFILE STORAGE SCALE Z QMIN QMAX FROM TO   the patterns FROM..TO-1 instead of stdin dequantize
+//   STORAGE SCALE Z                           codes -> float32 requantize METHOD ACC STORAGE M0 SHIFT BITS Z QMIN QMAX
+//   sums -> codes from_real BITS HALF_AWAY                             float64 -> pairs of int64 (m0, shift)
 //   from_scales PROFILE                                  triples of float32 -> pairs of int64
 //   binary | log2 SCALE BITS                             float32 -> int8
 //   dequantize_binary SCALE | dequantize_log2 SCALE      int8 -> float32
@@ -61,7 +60,8 @@ void quantize_range(Arguments& a) {
     std::vector<Code> q(kBlock);
     for (std::int64_t i = from; i < to; i += static_cast<std::int64_t>(kBlock)) {
       const std::size_t n = to - i < static_cast<std::int64_t>(kBlock) ? static_cast<std::size_t>(to - i) : kBlock;
-      for (std::size_t k = 0; k < n; ++k) halfeven::store_bits(&x[k], static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(k));
+      for (std::size_t k = 0; k < n; ++k)
+        halfeven::store_bits(&x[k], static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(k));
       halfeven::quantize(x.data(), n, q.data(), p, profile);
       std::fwrite(q.data(), sizeof(Code), n, stdout);
     }
@@ -87,9 +87,8 @@ void requantize_sums(Arguments& a, halfeven::Requantize method) {
   const halfeven::CodeRange range = a.range();
   with_storage(storage, [&](auto code) {
     using Code = decltype(code);
-    stream<Acc, Code>(1, 1, [&](const Acc* acc, std::size_t n, Code* q) {
-      halfeven::requantize(acc, n, q, m, z, range, method);
-    });
+    stream<Acc, Code>(
+        1, 1, [&](const Acc* acc, std::size_t n, Code* q) { halfeven::requantize(acc, n, q, m, z, range, method); });
   });
 }
 
@@ -129,9 +128,8 @@ void nonlinear(Arguments& a, const char* operation) {
   const float scale = a.real();
   if (std::strcmp(operation, "log2") == 0) {
     const int bits = a.int32();
-    return stream<float, std::int8_t>(1, 1, [&](const float* x, std::size_t n, std::int8_t* q) {
-      halfeven::quantize_log2(x, n, q, scale, bits);
-    });
+    return stream<float, std::int8_t>(
+        1, 1, [&](const float* x, std::size_t n, std::int8_t* q) { halfeven::quantize_log2(x, n, q, scale, bits); });
   }
   stream<std::int8_t, float>(1, 1, [&](const std::int8_t* q, std::size_t n, float* r) {
     log2 ? halfeven::dequantize_log2(q, n, r, scale) : halfeven::dequantize_binary(q, n, r, scale);

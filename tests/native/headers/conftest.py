@@ -24,9 +24,11 @@ PACKAGES = {
     "g++": "g++",
     "clang++": "clang",
     "aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu",
+    "arm-linux-gnueabihf-g++": "g++-arm-linux-gnueabihf",
     "qemu-aarch64": "qemu-user",
+    "qemu-arm": "qemu-user",
 }
-EMULATORS = {"aarch64-linux-gnu-g++": "qemu-aarch64"}
+EMULATORS = {"aarch64-linux-gnu-g++": "qemu-aarch64", "arm-linux-gnueabihf-g++": "qemu-arm"}
 
 Build = Callable[..., list[str]]
 
@@ -75,7 +77,7 @@ def build() -> Build:
 
     def build(compiler: str, sources: list[str], *flags: str) -> list[str]:
         path = need(compiler)
-        emulator = [need(EMULATORS[compiler]), *_emulated(compiler)] if compiler in EMULATORS else []
+        emulator = [need(EMULATORS[compiler]), "-cpu", "max"] if compiler in EMULATORS else []
         static = ["-static"] if emulator else []
         paths = [str(HERE / source) for source in sources]
         arguments = [*STRICT, *flags, *static, "-pthread", f"-I{INCLUDE}", *paths]
@@ -85,10 +87,6 @@ def build() -> Build:
         return [*emulator, str(target)]
 
     return build
-
-
-def _emulated(compiler: str) -> list[str]:
-    return ["-cpu", "max"] if compiler.startswith("aarch64") else []
 
 
 @dataclass(frozen=True)

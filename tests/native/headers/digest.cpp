@@ -106,8 +106,9 @@ void add_requantize(Hash& hash, const Inputs& in) {
   std::vector<std::int64_t> multipliers;
   for (const halfeven::Profile& profile : profiles::all) {
     for (std::uint32_t e = 0; e < 60; e += 7) {
-      const halfeven::Multiplier m = halfeven::Multiplier::from_scales(
-          halfeven::float_of(0x3DCCCCCDu), halfeven::float_of(0x3F4CCCCDu), halfeven::float_of((117 + e) << 23 | e), profile);
+      const halfeven::Multiplier m =
+          halfeven::Multiplier::from_scales(halfeven::float_of(0x3DCCCCCDu), halfeven::float_of(0x3F4CCCCDu),
+                                            halfeven::float_of((117 + e) << 23 | e), profile);
       multipliers.insert(multipliers.end(), {m.m0, m.shift, m.bits});
       halfeven::requantize(in.integers.data(), codes.size(), codes.data(), m, 7, halfeven::kInt16, profile.requantize);
       hash.add(codes);

@@ -113,7 +113,8 @@ std::uint64_t dequantize_case(const AffineParams& p, std::uint32_t step) {
 // The 64-bit road of requantize against the 128-bit one, both roundings.
 std::uint64_t requantize_case(const halfeven::Multiplier& m, std::uint32_t step) {
   char name[80];
-  std::snprintf(name, sizeof name, "requantize M0=%lld shift=%d", static_cast<long long>(m.m0), static_cast<int>(m.shift));
+  std::snprintf(name, sizeof name, "requantize M0=%lld shift=%d", static_cast<long long>(m.m0),
+                static_cast<int>(m.shift));
   return run_case(name, step, [&](const Block& block, std::atomic<std::uint64_t>& first) {
     return count(block, first, [&](std::size_t, std::uint32_t bits) {
       const std::int64_t acc = static_cast<std::int32_t>(bits);
@@ -126,13 +127,15 @@ std::uint64_t requantize_case(const halfeven::Multiplier& m, std::uint32_t step)
 std::uint64_t run_all(std::uint32_t step) {
   std::uint64_t wrong = 0;
   // tflite-double and xnnpack quantize as tflite and pytorch do.
-  for (const Profile& p : {profiles::journey6, profiles::journey6_legacy, profiles::onnxruntime, profiles::pytorch, profiles::tflite}) {
+  for (const Profile& p :
+       {profiles::journey6, profiles::journey6_legacy, profiles::onnxruntime, profiles::pytorch, profiles::tflite}) {
     wrong += quantize_case<std::int8_t>("int8", {0.1f, 3, halfeven::kInt8}, p, step);
     wrong += quantize_case<std::uint16_t>("uint16", {3.0517578e-05f, 32769, halfeven::kUint16}, p, step);
   }
   wrong += dequantize_case({0.1f, 0, halfeven::kInt32}, step);
   wrong += dequantize_case({1.1754945e-38f, -2147483647, halfeven::kInt32}, step);
-  for (const double m : {0.5, 0.00037, 0.9999999999, 2.4e-10}) wrong += requantize_case(halfeven::Multiplier::from_real(m), step);
+  for (const double m : {0.5, 0.00037, 0.9999999999, 2.4e-10})
+    wrong += requantize_case(halfeven::Multiplier::from_real(m), step);
   return wrong;
 }
 
@@ -144,7 +147,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s [--exhaustive]\n", argv[0]);
     return 2;
   }
-  if (!halfeven::hardware_is_exact()) std::printf("no hardware path here: quantize and dequantize compare the definition with itself\n");
+  if (!halfeven::hardware_is_exact())
+    std::printf("no hardware path here: quantize and dequantize compare the definition with itself\n");
   const std::uint64_t wrong = run_all(all ? 1 : 4099);
   std::printf("%llu differences in all\n", static_cast<unsigned long long>(wrong));
   return wrong == 0 ? 0 : 1;

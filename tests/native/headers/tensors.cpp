@@ -94,7 +94,8 @@ void quantize(Arguments& a) {
   const halfeven::Profile& profile = check::profile_of(a.word());
   check::with_storage(a.word(), [&](auto code) {
     const Tensor t = read_tensor(a);
-    apply<float, decltype(code)>(t, [&](auto& in, auto& out) { return halfeven::quantize(in, out, t.params, profile); });
+    apply<float, decltype(code)>(t,
+                                 [&](auto& in, auto& out) { return halfeven::quantize(in, out, t.params, profile); });
   });
 }
 

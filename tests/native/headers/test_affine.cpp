@@ -75,7 +75,8 @@ void golden_limits() {
     CHECK_EQUAL(nans, 2);
     CHECK_EQUAL(codes[0], 128);
     CHECK_EQUAL(codes[3], 255);
-    const auto wide = codes_of<std::int32_t>({big, big | kMinus, max, inf | kMinus, nan}, {1.0f, 7, halfeven::kInt32}, q);
+    const auto wide =
+        codes_of<std::int32_t>({big, big | kMinus, max, inf | kMinus, nan}, {1.0f, 7, halfeven::kInt32}, q);
     CHECK_EQUAL(wide[0], 2147483647);
     CHECK_EQUAL(wide[1], -2147483648LL);
     CHECK_EQUAL(wide[2], 2147483647);
@@ -172,7 +173,8 @@ std::vector<std::uint32_t> patterns(check::Random& random, std::uint32_t scale, 
 template <class Code>
 void compare_type(CodeRange range, long long samples) {
   check::Random random(3);
-  const std::int32_t zeros[] = {0, range.qmin, range.qmax, static_cast<std::int32_t>((std::int64_t{range.qmin} + range.qmax) / 2 | 1)};
+  const std::int32_t zeros[] = {0, range.qmin, range.qmax,
+                                static_cast<std::int32_t>((std::int64_t{range.qmin} + range.qmax) / 2 | 1)};
   for (const float scale : {1.0f, 0.1f, 3.0517578e-05f, 0.0078125f, 1.17549435e-38f, 3.4028235e38f, 1.7f}) {
     const std::vector<std::uint32_t> x = patterns(random, halfeven::bits_of(scale), static_cast<std::size_t>(samples));
     for (const std::int32_t z : zeros) {

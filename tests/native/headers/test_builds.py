@@ -57,6 +57,7 @@ DIGESTED = [
     ("aarch64-linux-gnu-g++", ["-O2"]),
     ("aarch64-linux-gnu-g++", ["-O3", "-ffast-math"]),
     ("aarch64-linux-gnu-g++", ["-O3", "-mcpu=cortex-a78ae", "-ffp-contract=fast"]),
+    ("arm-linux-gnueabihf-g++", ["-O3", "-mfpu=neon-vfpv4", "-ffast-math", "-Wno-psabi"]),  # 32 bits
 ]
 if X86:
     DIGESTED.append(("g++", ["-O3", "-mfpmath=387"]))

@@ -18,12 +18,14 @@ static_assert(soft::from_integer(INT64_MIN) == 0xDF000000u, "-2^63");
 static_assert(soft::add_integer(0x3F000000u, 16777217) == 0x4B800001u, "2^24 + 1.5 rounds once, up");
 static_assert(halfeven::round_half_even(0x3EFFFFFFu) == 0 && halfeven::round_half_up_float32(0x3EFFFFFFu) == 1, "");
 static_assert(halfeven::round_half_even(0x40200000u) == 2 && halfeven::round_half_away(0x40200000u) == 3, "2.5");
-static_assert(halfeven::round_half_even(0xC0200000u) == -2 && halfeven::round_half_up_float32(0xC0200000u) == -2, "-2.5");
+static_assert(halfeven::round_half_even(0xC0200000u) == -2 && halfeven::round_half_up_float32(0xC0200000u) == -2,
+              "-2.5");
 static_assert(halfeven::round_half_even(0x60AD78ECu) == halfeven::kRoundedHuge, "+1e20");
 static_assert(halfeven::round_down(0x80000001u) == -1, "the largest number below 0");
 static_assert(halfeven::scale_half_even(INT64_MIN, 2147483647, 95) == 0, "just short of -1/2");
 static_assert(halfeven::scale_half_even(3, 1 << 30, 31) == 2 && halfeven::scale_half_even(1, 1 << 30, 31) == 0, "ties");
-static_assert(halfeven::scale_half_up(-3, 1 << 30, 31) == -1 && halfeven::scale_half_up(-1, 1 << 30, 31) == 0, "ties up");
+static_assert(halfeven::scale_half_up(-3, 1 << 30, 31) == -1 && halfeven::scale_half_up(-1, 1 << 30, 31) == 0,
+              "ties up");
 
 #if HALFEVEN_HARDWARE_FLOAT
 namespace {

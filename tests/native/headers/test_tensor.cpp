@@ -199,7 +199,8 @@ void board_tail() {
   CHECK_EQUAL(halfeven::dequantize(in, halfeven::contiguous_view(r, 4, shape, sizeof r), p), Status::kOk);
   for (int i = 0; i < 36; ++i) {
     const int code = 100 * (i / 18) + 10 * (i / 9 % 2) + i % 9;
-    CHECK_EQUAL(halfeven::load_bits(r + i), soft::multiply(soft::from_integer(code), halfeven::load_bits(scale + i % 3)));
+    CHECK_EQUAL(halfeven::load_bits(r + i),
+                soft::multiply(soft::from_integer(code), halfeven::load_bits(scale + i % 3)));
   }
 }
 

@@ -48,9 +48,8 @@ void bad_views() {
   Call().expect(Status::kBadShape, [](Call& c) { c.in.shape[0] = -1; });
   Call().expect(Status::kBadStride, [](Call& c) { c.in.stride[0] = -1; });
   Call().expect(Status::kMisaligned, [](Call& c) { c.in.stride[1] = 1; });  // elements where bytes are meant
-  Call().expect(Status::kMisaligned, [](Call& c) {
-    c.in.data = reinterpret_cast<float*>(reinterpret_cast<char*>(c.x) + 2);
-  });
+  Call().expect(Status::kMisaligned,
+                [](Call& c) { c.in.data = reinterpret_cast<float*>(reinterpret_cast<char*>(c.x) + 2); });
   Call().expect(Status::kOutsideBuffer, [](Call& c) { c.in.stride[0] = 16; });
   Call().expect(Status::kOutsideBuffer, [](Call& c) { c.out.size_bytes = 5; });
   Call().expect(Status::kOutsideBuffer, [](Call& c) { c.in.stride[0] = INT64_MAX - 3; });
@@ -59,7 +58,8 @@ void bad_views() {
   Call().expect(Status::kSelfOverlap, [](Call& c) { c.out.stride[0] = 2; });
   Call().expect(Status::kShapeMismatch, [](Call& c) { c.in.shape[0] = 1; });
   Call().expect(Status::kShapeMismatch, [](Call& c) { c.in.rank = 1; });
-  Call().expect(Status::kSharedMemory, [](Call& c) { c.in.data = c.scale, c.out.data = reinterpret_cast<std::int8_t*>(c.scale); });
+  Call().expect(Status::kSharedMemory,
+                [](Call& c) { c.in.data = c.scale, c.out.data = reinterpret_cast<std::int8_t*>(c.scale); });
 }
 
 void bad_params() {
