@@ -67,7 +67,8 @@ def values_of(codes: Tensor, scale: Tensor, zero_point: Tensor) -> Tensor:
 
     Adding -Z, which is +0 for Z = 0, turns a code -0.0 into the 0.0 that the integer 0 gives.
     """
-    return codes.add_((-zero_point).to(codes.dtype)).to(torch.float32).mul_(scale)
+    minus_z = (-zero_point.to(torch.int64)).to(codes.dtype)
+    return codes.add_(minus_z).to(torch.float32).mul_(scale)
 
 
 def _nan_to_zero_point(codes: Tensor, x: Tensor, zero_point: Tensor, *, nan_free: bool) -> Tensor:
