@@ -39,7 +39,7 @@ def mean_rescale(site: Site, scale: NDArray[np.float32]) -> MeanRescale:
 def common_shift(ratios: tuple[float, float], *, wide: bool) -> tuple[int, int, int]:
     """``A1, A2, k`` of Add: ``A_i = rhe(ratio_i 2^k)`` with one common k (docs/math/add.md eq. 11).
 
-    8-bit codes: the largest k with ``A1 + A2 <= 2^16``; ``wide`` (16-bit codes): with both below 2^31; ``0 <= k <= 46``,
+    8-bit codes: the largest k with ``A1 + A2 <= 2^16``; ``wide`` (16-bit codes): with both below 2^31. ``k <= 46``,
     so that a sum of two products stays exact in int64.
 
     Raises
