@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +134,20 @@ def test_an_output_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ParameterError, match=r"output folder .*cannot be made"):
         run_demo(tmp_path / "file" / "out", lambda _: None)
+
+
+@pytest.mark.parametrize("source", catalogue.SOURCES, ids=lambda source: source.name)
+def test_the_real_models_keep_their_accuracy_in_integers(
+    source: TaskSource,
+    available: Callable[[Callable[[], DemoTask]], DemoTask],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = available(lambda: source.load(None))
+    assert task.name == source.name
+    monkeypatch.setattr(run_module, "AGREEMENT_SAMPLES", 2)
+    result = run_module.run_task(task, tmp_path, lambda _: None)
+    assert result.agrees
+    assert result.float_parts == 0
+    assert result.integer_score > result.float_score - 0.025  # five of the classifier's 200 lines
+    assert result.integer_size_bytes < 0.6 * result.float_size_bytes
