@@ -3,6 +3,8 @@
 Eager kernels divide as IEEE 754 asks. Compiled for a GPU, a float32 division may be approximate, so there it is done in
 float64 and rounded to float32: the result is the correctly rounded quotient, because 53 >= 2 * 24 + 2 (Figueroa 1995,
 "When is double rounding innocuous?"). Products are formed in the same way, so none can fuse with a later addition.
+
+Subnormal values count as what they are, unless ``torch.set_flush_denormal(True)`` has asked for zeros in their place.
 """
 
 from __future__ import annotations
@@ -27,13 +29,15 @@ def as_float32(x: Tensor) -> Tensor:
 def refuse_nan(x: Tensor) -> bool:
     """Raise NotANumberError if ``x`` holds NaN; False where that cannot be asked: compiled, exported, captured, meta.
 
-    One synchronisation with the device.
+    One pass and one synchronisation with the device: a sum is NaN if a term is. Infinities of both signs also make it
+    so, and then the terms are looked at.
     """
     if torch.compiler.is_compiling() or x.is_meta or (x.is_cuda and torch.cuda.is_current_stream_capturing()):
         return False
-    nan = torch.isnan(x)
-    if bool(nan.any()):
-        raise NotANumberError(int(nan.sum()))
+    if bool(torch.isnan(x.sum())):
+        count = int(torch.isnan(x).sum())
+        if count:
+            raise NotANumberError(count)
     return True
 
 
