@@ -1,40 +1,12 @@
 #include <cmath>
 #include <limits>
 
-#include "bindings/arrays.h"
+#include "bindings/arguments.h"
 
 namespace halfeven::bindings {
 namespace {
 
 using native::Type;
-
-template <class Enum>
-Enum choice(int value, int count, const char* name) {
-  if (value >= 0 && value < count) return static_cast<Enum>(value);
-  const std::string text =
-      std::string(name) + " is " + std::to_string(value) + ", expected 0 to " + std::to_string(count - 1);
-  throw nb::value_error(text.c_str());
-}
-
-CodeRange range_of(Type type) {
-  switch (type) {
-    case Type::s8: return kInt8;
-    case Type::u8: return kUint8;
-    case Type::s16: return kInt16;
-    case Type::u16: return kUint16;
-    case Type::s32: return kInt32;
-    default: throw nb::type_error("codes are int8, uint8, int16, uint16 or int32");
-  }
-}
-
-void check_codes(std::int64_t qmin, std::int64_t qmax, Type type) {
-  const CodeRange range = range_of(type);
-  if (range.qmin <= qmin && qmin <= qmax && qmax <= range.qmax) return;
-  const std::string text = "[qmin, qmax] is [" + std::to_string(qmin) + ", " + std::to_string(qmax) +
-                           "], expected a range inside that of the output's type, [" + std::to_string(range.qmin) +
-                           ", " + std::to_string(range.qmax) + "]";
-  throw nb::value_error(text.c_str());
-}
 
 std::int64_t quantize(const InArray& x, const OutArray& out, const Parameters<float>& scale,
                       const Parameters<std::int32_t>& zero_point, std::int64_t qmin, std::int64_t qmax,
@@ -44,11 +16,7 @@ std::int64_t quantize(const InArray& x, const OutArray& out, const Parameters<fl
   const Type out_type = type_of(out.dtype(), "out");
   if (type_of(x.dtype(), "x") != Type::f32) throw nb::type_error("x must hold float32; convert it first");
   check_size("zero_point", zero_point.size(), scale.size());
-  check_codes(qmin, qmax, out_type);
-  const native::QuantizeRule rule{choice<Scaling>(scaling, 2, "scaling"),
-                                  zero_point_inside ? ZeroPoint::kInside : ZeroPoint::kOutside,
-                                  choice<Rounding>(rounding, 3, "rounding"),
-                                  {static_cast<std::int32_t>(qmin), static_cast<std::int32_t>(qmax)}};
+  const native::QuantizeRule rule = quantize_rule(scaling, zero_point_inside, rounding, {qmin, qmax}, out_type);
   const native::Execution execution = execution_of(isa, threads);
   const nb::gil_scoped_release release;
   return native::quantize(static_cast<const float*>(x.data()), out.data(), out_type,
@@ -90,12 +58,8 @@ void requantize(const InArray& acc, const OutArray& out, const Parameters<std::i
   if (acc_type != Type::s32 && acc_type != Type::s64) throw nb::type_error("acc must hold int32 or int64");
   check_size("shift", shift.size(), m0.size());
   check_size("multiplier_f32", multiplier_f32.size(), m0.size());
-  check_codes(qmin, qmax, out_type);
-  check_codes(zero_point, zero_point, Type::s32);
   check_multipliers(m0, multiplier_f32, method);
-  const native::RequantizeRule rule{choice<Requantize>(method, 4, "method"),
-                                    static_cast<std::int32_t>(zero_point),
-                                    {static_cast<std::int32_t>(qmin), static_cast<std::int32_t>(qmax)}};
+  const native::RequantizeRule rule = requantize_rule(method, zero_point, {qmin, qmax}, out_type);
   const native::Execution execution = execution_of(isa, threads);
   const nb::gil_scoped_release release;
   native::requantize(acc.data(), acc_type, out.data(), out_type, {span_of(m0), span_of(shift), span_of(multiplier_f32)},

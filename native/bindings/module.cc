@@ -49,5 +49,6 @@ NB_MODULE(_native, m) {
   m.def("active_isa", &active_isa, "The best supported instruction set, or the one that HALFEVEN_ISA names.");
   m.def("kernel_names", &kernel_names, "Each kernel of this build: <op>_<in>_<out>_<isa>.");
   bind_elementwise(m);
+  bind_exhaustive(m);
   bind_program(m);
 }

@@ -9,7 +9,6 @@
 
 #include "engine/runs.h"
 #include "engine/thread_pool.h"
-#include "halfeven/affine.hpp"
 
 namespace halfeven::native {
 namespace {
@@ -63,7 +62,7 @@ Function kernel_for(const Kernel<Function> (&table)[N], Type in, Type out, Isa i
 
 // Small enough for the vector kernels, and for the float arithmetic of the portable ones.
 bool are_small(std::span<const std::int32_t> zero_points) {
-  return std::all_of(zero_points.begin(), zero_points.end(), detail::is_small);
+  return std::all_of(zero_points.begin(), zero_points.end(), small_zero_point);
 }
 
 }  // namespace

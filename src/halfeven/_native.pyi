@@ -48,6 +48,34 @@ def requantize(
     isa: int = -1,
     threads: int = 0,
 ) -> None: ...
+def exhaustive_quantize(
+    scale: float,
+    zero_point: int,
+    qmin: int,
+    qmax: int,
+    out_type: str,
+    scaling: int,
+    zero_point_inside: bool,
+    rounding: int,
+    isa: int,
+    first: int,
+    count: int,
+    per_element: bool = False,
+) -> tuple[int, int]: ...
+def exhaustive_requantize(
+    m0: int,
+    shift: int,
+    zero_point: int,
+    qmin: int,
+    qmax: int,
+    out_type: str,
+    method: int,
+    isa: int,
+    first: int,
+    count: int,
+    per_element: bool = False,
+) -> tuple[int, int]: ...
+def exhaustive_division(first: int, count: int) -> tuple[int, int, int]: ...
 
 class Rescale:
     def __init__(

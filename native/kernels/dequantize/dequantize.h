@@ -9,7 +9,7 @@
 namespace halfeven::native {
 
 // A contiguous run of elements. `scale` and `zero_point` hold one entry, or `count` entries when per_element is set.
-// `small_zero_points` says that each |Z| <= 2^16. `stream` asks for stores that bypass the caches.
+// `small_zero_points` as in quantize.h. `stream` asks for stores that bypass the caches.
 struct DequantizeRun {
   const void* q;
   float* out;
