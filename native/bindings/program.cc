@@ -71,8 +71,8 @@ bool all_at_least(const Sizes& sizes, std::int64_t lowest) {
 
 void new_window(native::Window* self, const Sizes& in, const Sizes& out, const Sizes& kernel, const Sizes& strides,
                 const Sizes& begins, const Sizes& dilations) {
-  const bool positive = all_at_least(out, 1) && all_at_least(kernel, 1) && all_at_least(strides, 1) &&
-                        all_at_least(dilations, 1);
+  const bool positive =
+      all_at_least(out, 1) && all_at_least(kernel, 1) && all_at_least(strides, 1) && all_at_least(dilations, 1);
   if (!positive || !all_at_least(in, 0) || !all_at_least(begins, 0)) {
     throw nb::value_error("a window's sizes, strides and dilations must be at least 1 and its padding at least 0");
   }
@@ -116,8 +116,8 @@ native::RowWriter writer_for(const native::Rescale& rescale, native::Type acc, n
 void bind_program(nb::module_& m) {
   using nb::arg;
   nb::class_<native::Rescale>(m, "Rescale", "q = clamp(round(M * acc) + Z), M one or one a channel.")
-      .def("__init__", &new_rescale, arg("m0").noconvert(), arg("shift").noconvert(),
-           arg("multiplier_f32").noconvert(), arg("method"), arg("zero_point"), arg("qmin"), arg("qmax"));
+      .def("__init__", &new_rescale, arg("m0").noconvert(), arg("shift").noconvert(), arg("multiplier_f32").noconvert(),
+           arg("method"), arg("zero_point"), arg("qmin"), arg("qmax"));
   nb::class_<native::Window>(m, "Window", "A sliding window over three spatial axes.")
       .def("__init__", &new_window, arg("input"), arg("output"), arg("kernel"), arg("strides"), arg("begins"),
            arg("dilations"));

@@ -71,8 +71,13 @@ void look_up(const InArray& x, const OutArray& out, std::int64_t first, const In
   check_size("out", out.size(), x.size());
   const native::Type type = codes_of(out, "out");
   if (codes_of(entries, "entries") != type) throw nb::type_error("entries and out must hold the same codes");
-  const native::Table task{x.data(), codes_of(x, "x"), static_cast<std::int64_t>(x.size()), first, entries.data(),
-                           type, static_cast<std::int64_t>(entries.size())};
+  const native::Table task{x.data(),
+                           codes_of(x, "x"),
+                           static_cast<std::int64_t>(x.size()),
+                           first,
+                           entries.data(),
+                           type,
+                           static_cast<std::int64_t>(entries.size())};
   const Run run(-1, threads, static_cast<double>(out.size()));
   const nb::gil_scoped_release release;
   native::look_up(task, out.data(), run.parallel);
@@ -82,9 +87,9 @@ void look_up(const InArray& x, const OutArray& out, std::int64_t first, const In
 
 void bind_pointwise(nb::module_& m) {
   using nb::arg;
-  m.def("add", &add, arg("a").noconvert(), arg("b").noconvert(), arg("out").noconvert(), arg("shape"),
-        arg("a_strides"), arg("b_strides"), arg("a_zero_point"), arg("b_zero_point"), arg("a_multiplier"),
-        arg("b_multiplier"), arg("shift"), arg("zero_point"), arg("qmin"), arg("qmax"), arg("threads") = 0,
+  m.def("add", &add, arg("a").noconvert(), arg("b").noconvert(), arg("out").noconvert(), arg("shape"), arg("a_strides"),
+        arg("b_strides"), arg("a_zero_point"), arg("b_zero_point"), arg("a_multiplier"), arg("b_multiplier"),
+        arg("shift"), arg("zero_point"), arg("qmin"), arg("qmax"), arg("threads") = 0,
         "Write clamp(rhe(((a - Za) A + (b - Zb) B) / 2^shift) + Z) to out, broadcasting by strides.");
   m.def("multiply", &multiply, arg("a").noconvert(), arg("b").noconvert(), arg("out").noconvert(), arg("shape"),
         arg("a_strides"), arg("b_strides"), arg("a_zero_point"), arg("b_zero_point"), arg("rescale"), arg("isa") = -1,

@@ -22,15 +22,27 @@ native::Conv conv_task(const InArray& x, const InArray& weight, const Parameters
   if (!fits) throw nb::value_error("x, weight, groups and window do not fit together");
   check_size("bias", bias.size(), static_cast<std::size_t>(outputs));
   if (weight_zero_point.size() != 1) check_size("weight_zero_point", weight_zero_point.size(), bias.size());
-  return {x.data(), codes_of(x, "x"), x_zero_point, weight.data(), codes_of(weight, "weight"),
-          span_of(weight_zero_point), span_of(bias), extent_of(x, 0), groups, channels, outputs / groups, window, isa};
+  return {x.data(),
+          codes_of(x, "x"),
+          x_zero_point,
+          weight.data(),
+          codes_of(weight, "weight"),
+          span_of(weight_zero_point),
+          span_of(bias),
+          extent_of(x, 0),
+          groups,
+          channels,
+          outputs / groups,
+          window,
+          isa};
 }
 
 void conv(const InArray& x, const InArray& weight, const Parameters<std::int64_t>& weight_zero_point,
           const Parameters<std::int64_t>& bias, const OutArray& out, const native::Window& window, std::int64_t groups,
           std::int64_t x_zero_point, int accumulator_bits, const native::Rescale& rescale, int isa, int threads) {
-  const Run run(isa, threads, size_of(static_cast<std::int64_t>(out.size())) * size_of(static_cast<std::int64_t>(
-                                  weight.size() / std::max<std::size_t>(bias.size(), 1))));
+  const Run run(isa, threads,
+                size_of(static_cast<std::int64_t>(out.size())) *
+                    size_of(static_cast<std::int64_t>(weight.size() / std::max<std::size_t>(bias.size(), 1))));
   const native::Conv task = conv_task(x, weight, weight_zero_point, bias, window, groups, x_zero_point, run.isa);
   const std::int64_t outputs = groups * task.outputs;
   check_size("out", out.size(), static_cast<std::size_t>(task.samples * outputs * native::product(window.out)));
@@ -72,7 +84,13 @@ void gemm(const InArray& a, const InArray& b, const OutArray& out, const Paramet
       writer_for(rescale, accumulator_of(accumulator_bits), codes_of(out, "out"), run.isa, columns);
   const native::Gemm task{{a.data(), codes_of(a, "a"), extent_of(a, 0), {&a_zero_point, 1}},
                           {b.data(), codes_of(b, "b"), extent_of(b, 0), span_of(b_zero_point)},
-                          rows, depth, columns, span_of(a_index), span_of(b_index), span_of(bias), run.isa};
+                          rows,
+                          depth,
+                          columns,
+                          span_of(a_index),
+                          span_of(b_index),
+                          span_of(bias),
+                          run.isa};
   const nb::gil_scoped_release release;
   native::gemm(task, writer, out.data(), run.parallel);
 }
@@ -85,9 +103,9 @@ void bind_products(nb::module_& m) {
         arg("bias").noconvert(), arg("out").noconvert(), arg("window"), arg("groups"), arg("x_zero_point"),
         arg("accumulator_bits"), arg("rescale"), arg("isa") = -1, arg("threads") = 0,
         "Write clamp(round(M * (sum (x - Zx)(w - Zw) + b)) + Z) of each window and group to out.");
-  m.def("gemm", &gemm, arg("a").noconvert(), arg("b").noconvert(), arg("out").noconvert(),
-        arg("a_index").noconvert(), arg("b_index").noconvert(), arg("a_zero_point"), arg("b_zero_point").noconvert(),
-        arg("bias").noconvert(), arg("accumulator_bits"), arg("rescale"), arg("isa") = -1, arg("threads") = 0,
+  m.def("gemm", &gemm, arg("a").noconvert(), arg("b").noconvert(), arg("out").noconvert(), arg("a_index").noconvert(),
+        arg("b_index").noconvert(), arg("a_zero_point"), arg("b_zero_point").noconvert(), arg("bias").noconvert(),
+        arg("accumulator_bits"), arg("rescale"), arg("isa") = -1, arg("threads") = 0,
         "Write clamp(round(M * ((a - Za) @ (b - Zb) + bias)) + Z) to out, for each pair of matrices.");
 }
 

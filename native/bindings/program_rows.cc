@@ -19,8 +19,18 @@ void softmax(const InArray& x, const OutArray& out, const Parameters<std::uint32
   }
   if (exponentials.size() == 0 || exponentials.data()[0] == 0) throw nb::value_error("exponentials[0] must not be 0");
   if (out.size() == 0) return;
-  const native::Softmax task{x.data(), codes_of(x, "x"), extent_of(x, 0), extent_of(x, 1), extent_of(x, 2),
-                             span_of(exponentials), m0, shift, zero_point, qmin, qmax, codes_of(out, "out")};
+  const native::Softmax task{x.data(),
+                             codes_of(x, "x"),
+                             extent_of(x, 0),
+                             extent_of(x, 1),
+                             extent_of(x, 2),
+                             span_of(exponentials),
+                             m0,
+                             shift,
+                             zero_point,
+                             qmin,
+                             qmax,
+                             codes_of(out, "out")};
   const Run run(-1, threads, static_cast<double>(x.size()) * 16);
   const nb::gil_scoped_release release;
   native::softmax(task, out.data(), run.parallel);
@@ -33,8 +43,8 @@ void reduce_mean(const InArray& x, const OutArray& out, std::int64_t x_zero_poin
   const Run run(isa, threads, static_cast<double>(x.size()) / 2);
   const native::RowWriter writer = writer_for(rescale, native::Type::s64, codes_of(out, "out"), run.isa, 1);
   if (out.size() == 0) return;
-  const native::Reduce task{x.data(), codes_of(x, "x"), x_zero_point, extent_of(x, 0), extent_of(x, 1),
-                            extent_of(x, 2)};
+  const native::Reduce task{x.data(),        codes_of(x, "x"), x_zero_point,
+                            extent_of(x, 0), extent_of(x, 1),  extent_of(x, 2)};
   const nb::gil_scoped_release release;
   native::reduce_mean(task, writer, out.data(), run.parallel);
 }
@@ -46,8 +56,8 @@ void bind_rows(nb::module_& m) {
   m.def("softmax", &softmax, arg("x").noconvert(), arg("out").noconvert(), arg("exponentials").noconvert(), arg("m0"),
         arg("shift"), arg("zero_point"), arg("qmin"), arg("qmax"), arg("threads") = 0,
         "Write clamp(rhe(E[max - q] m0 / (sum E[max - q] 2^shift)) + Z) along the middle of three axes to out.");
-  m.def("reduce_mean", &reduce_mean, arg("x").noconvert(), arg("out").noconvert(), arg("x_zero_point"),
-        arg("rescale"), arg("isa") = -1, arg("threads") = 0,
+  m.def("reduce_mean", &reduce_mean, arg("x").noconvert(), arg("out").noconvert(), arg("x_zero_point"), arg("rescale"),
+        arg("isa") = -1, arg("threads") = 0,
         "Write clamp(round(M * sum (x - Zx)) + Z) over the middle of three axes to out.");
 }
 

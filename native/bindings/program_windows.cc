@@ -33,8 +33,7 @@ void average_pool(const InArray& x, const OutArray& out, const native::Window& w
   const double largest = static_cast<double>(native::centered_range(task.type, x_zero_point).farthest()) *
                          static_cast<double>(native::product(window.kernel));
   const native::Type acc = largest < 0x1p31 ? native::Type::s32 : native::Type::s64;
-  const native::RowWriter writer =
-      writer_for(rescale, acc, codes_of(out, "out"), run.isa, native::product(window.out));
+  const native::RowWriter writer = writer_for(rescale, acc, codes_of(out, "out"), run.isa, native::product(window.out));
   const nb::gil_scoped_release release;
   native::average_pool(task, x_zero_point, writer, out.data(), run.parallel);
 }
@@ -45,8 +44,8 @@ void bind_windows(nb::module_& m) {
   using nb::arg;
   m.def("max_pool", &max_pool, arg("x").noconvert(), arg("out").noconvert(), arg("window"), arg("threads") = 0,
         "Write the largest code of each window to out.");
-  m.def("average_pool", &average_pool, arg("x").noconvert(), arg("out").noconvert(), arg("window"),
-        arg("x_zero_point"), arg("rescale"), arg("isa") = -1, arg("threads") = 0,
+  m.def("average_pool", &average_pool, arg("x").noconvert(), arg("out").noconvert(), arg("window"), arg("x_zero_point"),
+        arg("rescale"), arg("isa") = -1, arg("threads") = 0,
         "Write clamp(round(M * sum (x - Zx)) + Z) of each window to out; M one, or one a window of a plane.");
 }
 

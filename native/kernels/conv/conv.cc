@@ -87,7 +87,8 @@ class Convolution {
     const std::int64_t planes = count * task_.groups;
     // Few tiles: their outputs are shared out too, each share gathering the windows anew.
     const std::int64_t most = ceil_div(task_.outputs, tile_outputs);
-    const std::int64_t shares = std::clamp<std::int64_t>(wanted_items / (planes * tiles), 1, std::min<std::int64_t>(most, 8));
+    const std::int64_t shares =
+        std::clamp<std::int64_t>(wanted_items / (planes * tiles), 1, std::min<std::int64_t>(most, 8));
     const std::int64_t share = ceil_div(most, shares) * tile_outputs;
     parallel(planes * tiles * shares, [=, this](std::int64_t i) {
       const std::int64_t output = i % shares * share;

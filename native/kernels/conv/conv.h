@@ -11,7 +11,8 @@
 
 namespace halfeven::native {
 
-// x (samples, groups * channels, *in), weight (groups * outputs, channels, *kernel), y (samples, groups * outputs, *out)
+// x (samples, groups * channels, *in), weight (groups * outputs, channels, *kernel), y (samples, groups * outputs,
+// *out)
 struct Conv {
   const void* x;
   Type x_type;

@@ -15,18 +15,12 @@ namespace halfeven::native {
 template <class Body>
 decltype(auto) visit_codes(Type type, Body&& body) {
   switch (type) {
-    case Type::s8:
-      return body(std::int8_t{});
-    case Type::u8:
-      return body(std::uint8_t{});
-    case Type::s16:
-      return body(std::int16_t{});
-    case Type::u16:
-      return body(std::uint16_t{});
-    case Type::s32:
-      return body(std::int32_t{});
-    default:
-      throw std::invalid_argument("codes are int8, uint8, int16, uint16 or int32");
+    case Type::s8: return body(std::int8_t{});
+    case Type::u8: return body(std::uint8_t{});
+    case Type::s16: return body(std::int16_t{});
+    case Type::u16: return body(std::uint16_t{});
+    case Type::s32: return body(std::int32_t{});
+    default: throw std::invalid_argument("codes are int8, uint8, int16, uint16 or int32");
   }
 }
 

@@ -37,9 +37,8 @@ class Product {
   void run(const Parallel& parallel) {
     parallel(task_.a.count * task_.rows, [this](std::int64_t row) { pack_left(row); });
     const std::int64_t blocks = ceil_div(task_.columns, pack_columns);
-    parallel(task_.b.count * blocks, [this, blocks](std::int64_t i) {
-      pack_right(i / blocks, i % blocks * pack_columns);
-    });
+    parallel(task_.b.count * blocks,
+             [this, blocks](std::int64_t i) { pack_right(i / blocks, i % blocks * pack_columns); });
     const std::int64_t across = ceil_div(task_.columns, tile_columns);
     const std::int64_t down = ceil_div(task_.rows, tile_rows);
     parallel(static_cast<std::int64_t>(task_.a_index.size()) * down * across, [=, this](std::int64_t i) {

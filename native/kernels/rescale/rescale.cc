@@ -15,15 +15,14 @@ constexpr std::int64_t lowest_s32 = std::numeric_limits<std::int32_t>::min();
 constexpr std::int64_t highest_s32 = std::numeric_limits<std::int32_t>::max();
 
 void check_narrow(const std::int64_t* acc, std::int64_t count) {
-  const bool narrow =
-      std::all_of(acc, acc + count, [](std::int64_t v) { return lowest_s32 <= v && v <= highest_s32; });
+  const bool narrow = std::all_of(acc, acc + count, [](std::int64_t v) { return lowest_s32 <= v && v <= highest_s32; });
   if (!narrow) throw std::invalid_argument("two-rounding requantize is defined for int32 sums only");
 }
 
 }  // namespace
 
-Rescale::Rescale(std::span<const std::int64_t> m0, std::span<const std::int32_t> shift,
-                 std::span<const float> real_f32, const RequantizeRule& rule)
+Rescale::Rescale(std::span<const std::int64_t> m0, std::span<const std::int32_t> shift, std::span<const float> real_f32,
+                 const RequantizeRule& rule)
     : real_f32_(real_f32.begin(), real_f32.end()), rule_(rule) {
   if (m0.empty() || m0.size() != shift.size() || m0.size() != real_f32.size()) {
     throw std::invalid_argument("m0, shift and multiplier_f32 must have one length, at least 1");
@@ -57,8 +56,8 @@ void RowWriter::run(const void* acc, std::int64_t count, std::int64_t first, boo
   if (rescale_.rule_.method == Requantize::kDoubleRounding && acc_type_ == Type::s64) {
     check_narrow(static_cast<const std::int64_t*>(acc), count);
   }
-  kernel_({acc, out, count, rescale_.m0_.data() + first, rescale_.shift_.data() + first,
-           rescale_.real_.data() + first, rescale_.real_f32_.data() + first, per_element, false},
+  kernel_({acc, out, count, rescale_.m0_.data() + first, rescale_.shift_.data() + first, rescale_.real_.data() + first,
+           rescale_.real_f32_.data() + first, per_element, false},
           rescale_.rule_);
 }
 

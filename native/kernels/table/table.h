@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "kernels/parallel.h"
 #include "kernels/kernel_table.h"
+#include "kernels/parallel.h"
 
 namespace halfeven::native {
 
