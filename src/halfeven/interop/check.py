@@ -8,7 +8,7 @@ from collections.abc import Callable
 import onnx
 from onnx import TensorProto
 
-from halfeven.errors import ModelError
+from halfeven.interop.lines import model_error, one_line
 from halfeven.interop.structure import node_label
 
 SMALL_BYTES = 1024  # tensors up to this stay in the light copy: shapes, axes and scales that inference reads
@@ -83,12 +83,8 @@ def _run(step: Callable[[], onnx.ModelProto], errors: type[Exception], source: s
     try:
         return step()
     except (errors, RuntimeError, ValueError) as error:
-        text = " ".join(str(error).split())
+        text = re.sub(r"\[\w*InferenceError\] ?|Inference error\(s\): |==> Context: ", "", str(error))
         node = re.search(r"(?:node name|Name): ?([^,)]+?)(?: OpType|[,)])", text)
         name = node.group(1) if node else None
-        raise ModelError(f"{source}: {verdict}: {_shortened(text)}", source=source, node=name) from None
-
-
-def _shortened(text: str) -> str:
-    text = re.sub(r"\[\w*InferenceError\] ?|Inference error\(s\): |==> Context: ", "", text)
-    return text if len(text) <= 300 else text[:297] + "..."  # noqa: PLR2004 - one line of a terminal or two
+        message = f"{source}: {verdict}: {one_line(text)}: export it again"
+        raise model_error(message, source=source, node=name) from None

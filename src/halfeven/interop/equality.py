@@ -16,7 +16,8 @@ import onnx_ir as ir
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from halfeven.errors import DataError, HalfevenError, ModelError
+from halfeven.errors import DataError, HalfevenError
+from halfeven.interop.lines import model_error, one_line
 from halfeven.interop.write import write_model
 
 Array = NDArray[Any]
@@ -79,7 +80,7 @@ def check_equal(
     reordered = _Lazy(original)
     names = [output.name for output in a.get_outputs()]
     if names != [output.name for output in b.get_outputs()]:
-        raise ModelError(f"the cleaned model has other outputs than the original, which has {', '.join(names)}")
+        raise model_error(f"the cleaned model has other outputs than the original, which has {', '.join(names)}")
     errors, rounding, sizes, count = np.zeros(len(names)), np.zeros(len(names)), np.zeros(len(names)), 0
     for count, feed in enumerate(feeds, start=1):
         expected = _run(a, feed, count)
@@ -142,7 +143,7 @@ def _session(model: Model, label: str, level: Any = ort.GraphOptimizationLevel.O
     except HalfevenError:
         raise
     except Exception as error:  # noqa: BLE001 - onnxruntime's own exceptions share no other base
-        raise ModelError(f"onnxruntime cannot load {label}: {' '.join(str(error).split())[:300]}") from None
+        raise model_error(f"onnxruntime cannot load {label}: {one_line(error)}") from None
 
 
 def _run(session: ort.InferenceSession, feed: Mapping[str, Array], number: int) -> list[Array]:
@@ -152,4 +153,4 @@ def _run(session: ort.InferenceSession, feed: Mapping[str, Array], number: int) 
     try:
         return [np.asarray(y) for y in session.run(None, {name: feed[name] for name in wanted})]
     except Exception as error:  # noqa: BLE001 - as above
-        raise DataError(f"sample {number} does not fit the model: {' '.join(str(error).split())[:300]}") from None
+        raise DataError(f"sample {number} does not fit the model: {one_line(error)}") from None

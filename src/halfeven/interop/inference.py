@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx
 import onnx_ir as ir
 
-from halfeven.errors import ModelError
+from halfeven.interop.lines import model_error, one_line
 
 SMALL_BYTES = 1024  # constants up to this are shown to the inference: shapes, axes, scales
 
@@ -23,7 +23,7 @@ def infer_shapes(model: ir.Model) -> int:
     try:
         inferred = onnx.shape_inference.infer_shapes(light_proto(model), data_prop=True)
     except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
-        raise ModelError(f"shapes contradict each other: {' '.join(str(error).split())[:300]}") from None
+        raise model_error(f"shapes contradict each other: {one_line(error)}") from None
     found = {value.name: value for value in (*inferred.graph.value_info, *inferred.graph.output)}
     values = (value for node in model.graph for value in node.outputs)
     return sum(_learn(value, found[value.name]) for value in values if value.name in found)

@@ -9,10 +9,11 @@ from functools import cache
 import onnx
 import onnx.defs
 
-from halfeven.errors import ModelError
+from halfeven.interop.lines import model_error
 from halfeven.interop.structure import node_label, subgraphs
 
 OLDEST_OPSET = 9
+OPTIONAL = onnx.defs.OpSchema.FormalParameterOption.Optional
 ONNX_NAMES = ("", "ai.onnx")  # one domain, written in two ways
 
 
@@ -33,7 +34,7 @@ def check_operators(model: onnx.ModelProto, source: str) -> int:
         problem = _problem(node, opset, domains)
         if problem:
             label = node_label(node)
-            raise ModelError(f"{source}: node '{label}' ({node.op_type}) {problem}", source=source, node=label)
+            raise model_error(f"{source}: node '{label}' ({node.op_type}) {problem}", source=source, node=label)
     return opset
 
 
@@ -50,7 +51,7 @@ def _onnx_opset(model: onnx.ModelProto, source: str) -> int:
     versions = {entry.version for entry in model.opset_import if entry.domain == ""}
     if len(versions) != 1:
         found = "two" if versions else "none"
-        raise ModelError(
+        raise model_error(
             f"{source}: names {found} versions of the ONNX operator set, and one was expected: the file is truncated "
             "or damaged, export it again",
             source=source,
@@ -58,7 +59,7 @@ def _onnx_opset(model: onnx.ModelProto, source: str) -> int:
     version = int(versions.pop())
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= version <= newest:
-        raise ModelError(
+        raise model_error(
             f"{source}: uses opset {version}, and opsets {OLDEST_OPSET} to {newest} are read: export it again with "
             f"one of these{'' if version < OLDEST_OPSET else ', or install a newer onnx package'}",
             source=source,
@@ -77,14 +78,23 @@ def _problem(node: onnx.NodeProto, opset: int, domains: set[str]) -> str | None:
     if node.domain != "":
         return _foreign_problem(node, domains)
     if onnx.defs.has(node.op_type, opset):
-        schema = onnx.defs.get_schema(node.op_type, opset)
-        return f"is deprecated in opset {opset}: export it again with a newer opset" if schema.deprecated else None
+        return _misuse(node, onnx.defs.get_schema(node.op_type, opset), opset)
     if onnx.defs.has(node.op_type):
         since = min(s.since_version for s in _standard_schemas()[node.op_type])
         return f"exists from opset {since} on, and the file says opset {opset}: export it again with that opset"
     near = get_close_matches(node.op_type, _standard_schemas(), 1)
     hint = f" (is '{near[0]}' meant?)" if near else ""
     return f"is no operator of the ONNX standard{hint}: replace it by standard operators when exporting"
+
+
+def _misuse(node: onnx.NodeProto, schema: onnx.defs.OpSchema, opset: int) -> str | None:
+    if schema.deprecated:
+        return f"is deprecated in opset {opset}: export it again with a newer opset"
+    for index, name in enumerate(node.input):
+        formal = schema.inputs[min(index, len(schema.inputs) - 1)] if schema.inputs else None
+        if not name and formal is not None and formal.option != OPTIONAL:  # kernels of onnxruntime crash on these
+            return f"leaves out its input {index + 1}, which is required: export it again"
+    return None
 
 
 @cache

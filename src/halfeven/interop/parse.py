@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped, unused-ignore]
 
 from halfeven.errors import ModelError
+from halfeven.interop.lines import model_error
 
 PROTOBUF_LIMIT = 2**31 - 1  # bytes of one protobuf message; larger models keep their tensors in a file beside
 FOREIGN = {
@@ -33,7 +35,7 @@ def parse_model(path: str | os.PathLike[str]) -> onnx.ModelProto:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise ModelError(
+        raise model_error(
             f"{file}: cannot be read ({error.strerror}): check its permissions", source=str(file)
         ) from None
     return parse_bytes(data, str(file))
@@ -45,15 +47,15 @@ def parse_bytes(data: bytes, source: str) -> onnx.ModelProto:
     try:
         model.ParseFromString(data)
     except (DecodeError, UnicodeDecodeError):
-        raise ModelError(f"{source}: is {_what_it_is(data)}", source=source) from None
+        raise model_error(f"{source}: is {_what_it_is(data)}", source=source) from None
     if not model.HasField("graph"):
-        raise ModelError(f"{source}: is {_what_it_is(data)}", source=source)
+        raise model_error(f"{source}: is {_what_it_is(data)}", source=source)
     return model
 
 
 def _check_file(file: Path) -> None:
     def refuse(problem: str) -> ModelError:
-        return ModelError(f"{file}: {problem}", source=str(file))
+        return model_error(f"{file}: {problem}", source=str(file))
 
     try:
         size = file.stat().st_size
@@ -88,5 +90,8 @@ def _what_it_is(data: bytes) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    controls = bytes({*range(0x20), 0x7F} - set(b"\t\n\r\f"))
-    return bool(head) and not head.translate(None, delete=bytes(set(range(256)) - set(controls)))
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the cut may fall inside a character
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and all(c.isprintable() or c in "\t\n\r\f" for c in text)

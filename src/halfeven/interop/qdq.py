@@ -10,6 +10,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from halfeven.errors import ModelError, ParameterError
+from halfeven.interop.lines import model_error
 from halfeven.interop.opset import WORKING_OPSET
 from halfeven.interop.values import constant, given, is_op, rank
 from halfeven.numerics import qtype as qtypes
@@ -92,7 +93,7 @@ def insert(graph: ir.Graph, node: ir.Node, *, before: ir.Node | None = None) -> 
         elif _same(there, value):
             node.replace_input_with(index, there)
         else:
-            raise ModelError(f"the graph has another constant named '{value.name}': give the node another name")
+            raise model_error(f"the graph has another constant named '{value.name}': give the node another name")
     if before is None:
         graph.append(node)
     else:
@@ -112,7 +113,7 @@ def read_quantize(node: ir.Node) -> AffineParams:
         If scale or zero point are not constant, or not what an AffineParams can hold.
     """
     if not is_op(node, QUANTIZE, DEQUANTIZE):
-        raise ModelError(f"node '{node.name}' is a {node.op_type}, and a QuantizeLinear was expected", node=node.name)
+        raise model_error(f"node '{node.name}' is a {node.op_type}, and a QuantizeLinear was expected", node=node.name)
     scale, qtype = _constant(node, 1, "scale"), _qtype(node)
     zero = np.zeros(scale.shape, np.int32) if given(node, 2) is None else _constant(node, 2, "zero point")
     if scale.dtype != np.float32:
@@ -151,7 +152,7 @@ def _same(a: ir.Value, b: ir.Value) -> bool:
 
 
 def _error(node: ir.Node, problem: str) -> ModelError:
-    return ModelError(f"node '{node.name}' ({node.op_type}): {problem}", node=node.name)
+    return model_error(f"node '{node.name}' ({node.op_type}): {problem}", node=node.name)
 
 
 def _constant(node: ir.Node, index: int, role: str) -> NDArray[Any]:

@@ -9,9 +9,9 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
-from halfeven.errors import ModelError
 from halfeven.interop.check import check_standard
 from halfeven.interop.dims import name_dynamic_dims
+from halfeven.interop.lines import model_error, one_line
 from halfeven.interop.names import name_nodes
 from halfeven.interop.operators import check_operators, shorten_domains
 from halfeven.interop.opset import convert_opset
@@ -64,14 +64,19 @@ def _refuse_sparse(proto: onnx.ModelProto, source: str) -> None:
     sparse = [t.values.name for t in proto.graph.sparse_initializer]
     sparse += [n.output[0] for n in proto.graph.node if any(a.HasField("sparse_tensor") for a in n.attribute)]
     if sparse:
-        raise ModelError(f"{source}: '{sparse[0]}' is a sparse tensor: export it as a dense one", source=source)
+        raise model_error(f"{source}: '{sparse[0]}' is a sparse tensor: export it as a dense one", source=source)
 
 
 def _keep_inferred(graph: onnx.GraphProto, inferred: list[onnx.ValueInfoProto]) -> None:
+    """Let outputs and inner values carry their inferred types; an output may also be an input or a constant."""
     known = {value.name: value for value in inferred}
-    outputs = [known.pop(value.name, value) for value in graph.output]
-    for output, found in zip(graph.output, outputs, strict=True):
-        if found is not output:
+    given = {value.name: value for value in graph.input}
+    for tensor in graph.initializer:
+        port = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+        given.setdefault(tensor.name, port)
+    for output in graph.output:
+        found = known.pop(output.name, None) or given.get(output.name)
+        if found is not None:
             output.type.CopyFrom(found.type)
     del graph.value_info[:]
     graph.value_info.extend(known.values())
@@ -81,8 +86,8 @@ def _to_ir(proto: onnx.ModelProto, source: str, base_dir: Path | None) -> ir.Mod
     try:
         model = ir.from_proto(proto)
     except (ir.serde.SerdeError, ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())[:300]
-        raise ModelError(f"{source}: cannot be understood: {reason}", source=source) from None
+        reason = one_line(error.__cause__ or error)
+        raise model_error(f"{source}: cannot be understood: {reason}", source=source) from None
     if base_dir is not None:
         ir.external_data.set_base_dir(model.graph, base_dir)
     return model
@@ -94,5 +99,5 @@ def _inline(model: ir.Model, source: str) -> ir.Model:
     try:
         return InlinePass()(model).model
     except (ir.passes.PassError, ir.passes.PreconditionError, ValueError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())[:300]
-        raise ModelError(f"{source}: its functions cannot be inlined: {reason}", source=source) from None
+        reason = one_line(error.__cause__ or error)
+        raise model_error(f"{source}: its functions cannot be inlined: {reason}", source=source) from None

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import onnx
 
-from halfeven.errors import ModelError
+from halfeven.interop.lines import model_error
 
 
 def node_label(node: onnx.NodeProto) -> str:
@@ -36,9 +36,9 @@ def check_structure(model: onnx.ModelProto, source: str) -> None:
     _check_text(model, source)
     graph = model.graph
     if not graph.node:
-        raise ModelError(f"{source}: the graph has no nodes: export the model again", source=source)
+        raise model_error(f"{source}: the graph has no nodes: export the model again", source=source)
     if not graph.output:
-        raise ModelError(f"{source}: the graph has no outputs: export the model again", source=source)
+        raise model_error(f"{source}: the graph has no outputs: export the model again", source=source)
     _check_ports(graph, source)
     _check_graph(graph, frozenset(), source)
 
@@ -49,7 +49,7 @@ def _check_graph(graph: onnx.GraphProto, outer: frozenset[str], source: str) -> 
     for node in graph.node:
         for name in node.input:
             if name and name not in visible:
-                raise ModelError(
+                raise model_error(
                     f"{source}: node '{node_label(node)}' ({node.op_type}) reads '{name}', which no node, input or "
                     "initializer of the graph produces: export the model again with all of its parts",
                     source=source,
@@ -59,7 +59,7 @@ def _check_graph(graph: onnx.GraphProto, outer: frozenset[str], source: str) -> 
             _check_graph(body, visible, source)
     for output in graph.output:
         if output.name not in visible:
-            raise ModelError(
+            raise model_error(
                 f"{source}: the output '{output.name}' is produced by no node: export the model again", source=source
             )
     _sort(graph, source)
@@ -74,13 +74,13 @@ def _check_unique(graph: onnx.GraphProto, source: str) -> None:
     def refuse_repeats(names: Iterable[str], what: str) -> None:
         for name, count in Counter(names).items():
             if count > 1:
-                raise ModelError(
+                raise model_error(
                     f"{source}: the name '{name}' is given to {count} {what}, and one was expected: rename the others",
                     source=source,
                 )
 
     if not all(tensor.name for tensor in graph.initializer):
-        raise ModelError(f"{source}: an initializer has no name: export the model again", source=source)
+        raise model_error(f"{source}: an initializer has no name: export the model again", source=source)
     refuse_repeats((value.name for value in graph.input), "inputs")
     refuse_repeats((value.name for value in graph.output), "outputs")
     refuse_repeats((tensor.name for tensor in graph.initializer), "initializers")
@@ -91,11 +91,11 @@ def _check_unique(graph: onnx.GraphProto, source: str) -> None:
 def _check_ports(graph: onnx.GraphProto, source: str) -> None:
     for value in graph.input:
         if not value.type.HasField("tensor_type"):
-            raise ModelError(
+            raise model_error(
                 f"{source}: the input '{value.name}' is not a tensor: only tensors are read", source=source
             )
         if not value.type.tensor_type.HasField("shape"):
-            raise ModelError(
+            raise model_error(
                 f"{source}: the input '{value.name}' has no shape: export it with its rank (dynamic sizes are fine)",
                 source=source,
             )
@@ -121,7 +121,7 @@ def _sort(graph: onnx.GraphProto, source: str) -> None:
         order = list(TopologicalSorter(dict(enumerate(needs))).static_order())
     except CycleError as error:
         ring = " -> ".join(node_label(graph.node[i]) for i in reversed(error.args[1]))
-        raise ModelError(
+        raise model_error(
             f"{source}: these nodes feed each other in a circle: {ring}: a graph without cycles was expected",
             source=source,
             node=node_label(graph.node[error.args[1][0]]),
@@ -141,7 +141,7 @@ def _check_text(model: onnx.ModelProto, source: str) -> None:
     except UnicodeDecodeError as error:
         bad = error.object
     if bad is not None:
-        raise ModelError(
+        raise model_error(
             f"{source}: the name {bad!r} is not valid UTF-8 text: the file is damaged, export it again", source=source
         )
 

@@ -11,7 +11,7 @@ import onnx
 import onnx_ir as ir
 from onnx import TensorProto
 
-from halfeven.errors import ModelError
+from halfeven.interop.lines import model_error
 
 TYPED_FIELDS = {
     TensorProto.FLOAT: "float_data",
@@ -47,7 +47,7 @@ def check_tensors(model: onnx.ModelProto, source: str, base_dir: Path | None) ->
     for place in _tensors(model):
         problem = _problem(place.tensor, base_dir)
         if problem:
-            raise ModelError(f"{source}: {place.where} {problem}", source=source, node=place.node)
+            raise model_error(f"{source}: {place.where} {problem}", source=source, node=place.node)
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[Place]:

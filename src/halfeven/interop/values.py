@@ -24,10 +24,21 @@ def constant(value: ir.Value | None) -> Array | None:
     return None if tensor is None else np.asarray(tensor.numpy())
 
 
+def is_real(array: Array) -> bool:
+    """Whether the array holds floats, all of them finite."""
+    return array.dtype.kind == "f" and bool(np.isfinite(array).all())
+
+
 def scalar(value: ir.Value | None) -> float | None:
     """The number of a constant with one element; None for anything else."""
     array = constant(value)
     return float(array.reshape(())) if array is not None and array.size == 1 and array.dtype.kind != "O" else None
+
+
+def integers(value: ir.Value | None) -> list[int] | None:
+    """The entries of a constant list of integers: a shape, axes, pads; None for anything else."""
+    array = constant(value)
+    return [int(v) for v in array] if array is not None and array.ndim == 1 and array.dtype.kind in "iu" else None
 
 
 def is_op(node: ir.Node | None, *op_types: str) -> bool:

@@ -13,8 +13,8 @@ from pathlib import Path
 import onnx
 import onnx_ir as ir
 
-from halfeven.errors import ModelError
 from halfeven.interop.inference import light_proto
+from halfeven.interop.lines import model_error, one_line
 
 PRODUCER = "halfeven"
 EMBEDDED_LIMIT = 2**31 - 2**26  # bytes of tensors in one protobuf, with room for the graph itself
@@ -52,7 +52,7 @@ def write_model(
             for file in files:  # the data first: the model is there only when all of it is
                 file.replace(target.parent / file.name)
     except OSError as error:
-        raise ModelError(f"{path}: cannot be written: {error.strerror or error}", source=str(path)) from None
+        raise model_error(f"{path}: cannot be written: {error.strerror or error}", source=str(path)) from None
 
 
 def to_bytes(model: ir.Model) -> bytes:
@@ -63,9 +63,9 @@ def to_bytes(model: ir.Model) -> bytes:
 
 def _check(model: ir.Model, target: Path) -> None:
     if target.is_dir():
-        raise ModelError(f"{target}: is a folder: name the file to write", source=str(target))
+        raise model_error(f"{target}: is a folder: name the file to write", source=str(target))
     if not target.parent.is_dir():
-        raise ModelError(f"{target}: the folder {target.parent} does not exist: create it first", source=str(target))
+        raise model_error(f"{target}: the folder {target.parent} does not exist: create it first", source=str(target))
     light = light_proto(model)
     unranked = [v for v in light.graph.output if not v.type.tensor_type.HasField("shape")]
     for output in unranked:  # onnxruntime runs outputs of unknown rank, which the checker refuses
@@ -73,8 +73,8 @@ def _check(model: ir.Model, target: Path) -> None:
     try:
         onnx.checker.check_model(light)
     except (onnx.checker.ValidationError, RuntimeError, ValueError) as error:
-        text = " ".join(str(error).split())[:300]
-        raise ModelError(f"{target}: not written, the model is not valid ONNX: {text}", source=str(target)) from None
+        text = one_line(error)
+        raise model_error(f"{target}: not written, the model is not valid ONNX: {text}", source=str(target)) from None
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from halfeven.errors import ModelError
+from halfeven.interop.lines import model_error
 from halfeven.interop.opset.adapters import ADAPTERS, CannotConvertError
 
 WORKING_OPSET = 21  # the first with int4, int16 and blocked QuantizeLinear
@@ -46,7 +46,7 @@ def _raise(node: ir.Node, version: int, source: str) -> bool:
             adapter(node)
         except CannotConvertError as error:
             label = node.name or node.outputs[0].name or ""
-            raise ModelError(
+            raise model_error(
                 f"{source}: node '{label}' ({node.op_type}) cannot go from opset {step - 1} to {step}: {error}",
                 source=source,
                 node=label,

@@ -135,6 +135,8 @@ def softmax_13(node: ir.Node) -> None:
     x = node.inputs[0]
     shape = x.shape if x is not None else None
     rank = None if shape is None else len(shape)
+    if rank is not None and not -rank <= axis < rank:
+        raise CannotConvertError(f"its axis {axis} does not exist in a tensor of {rank} axes: export it again")
     if axis == -1 or (rank is not None and axis % rank == rank - 1):
         node.attributes.add(ir.AttrInt64("axis", -1))
         return

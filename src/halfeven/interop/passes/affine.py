@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from halfeven.interop.values import Array, constant, is_op
+from halfeven.interop.values import Array, constant, is_op, is_real
 
 F64 = NDArray[np.float64]
 
@@ -53,7 +53,7 @@ def _batch_norm(node: ir.Node, channels: Channels) -> tuple[F64, F64] | None:
     arrays = [constant(value) for value in node.inputs[1:5]]
     if node.attributes.get_int("training_mode", 0) or channels.axis != 1 or len(node.outputs) != 1:
         return None
-    if any(a is None or a.shape != (channels.count,) for a in arrays):
+    if any(a is None or a.shape != (channels.count,) or not is_real(a) for a in arrays):
         return None
     gamma, beta, mean, var = (a.astype(np.float64) for a in arrays if a is not None)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -82,7 +82,7 @@ def _arithmetic(node: ir.Node, x: ir.Value, channels: Channels) -> tuple[F64, F6
 
 def per_channel(array: Array, channels: Channels) -> F64 | None:
     """The constant as a number () or one a channel (C,), if it broadcasts so and does not add axes."""
-    if array.dtype.kind != "f" or array.size == 0:
+    if array.size == 0 or not is_real(array):
         return None
     if channels.rank is None:  # channels stand last; more than one axis could widen a value of fewer
         return _along(array.astype(np.float64), array.ndim - 1, channels.count) if array.ndim <= 1 else None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import numpy as np
 import onnx_ir as ir
 from onnxscript.optimizer import fold_constants as fold
 
-from halfeven.errors import ModelError
+from halfeven.interop.lines import model_error, one_line
 
 FREE_SIZE = 2**16  # elements: a result up to this is always folded, a larger one only if it does not outgrow its inputs
 KEPT = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})  # they say what is quantized
@@ -22,10 +26,24 @@ def fold_constants(model: ir.Model) -> int:
     """
     before = len(model.graph)
     try:
-        fold(model, onnx_shape_inference=True, output_size_limit=2**31, should_fold=_worth_it)
+        with _quietly():
+            fold(model, onnx_shape_inference=True, output_size_limit=2**31, should_fold=_worth_it)
     except (RuntimeError, ValueError) as error:
-        raise ModelError(f"constants cannot be folded: {' '.join(str(error).split())[:300]}") from None
+        raise model_error(f"constants cannot be folded: {one_line(error)}") from None
     return max(0, before - len(model.graph))
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Constants that cannot be evaluated simply stay: neither onnxscript nor NumPy need tell."""
+    logger = logging.getLogger("onnxscript")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _worth_it(node: ir.Node) -> bool:

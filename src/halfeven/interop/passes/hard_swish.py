@@ -45,8 +45,8 @@ class Gate:
 
 
 def _replace(node: ir.Node, product: Product) -> bool:
-    for value in product.values:
-        rest = [v for v in product.values if v is not value]
+    for i, value in enumerate(product.values):
+        rest = [*product.values[:i], *product.values[i + 1 :]]
         gates = [g for g in _gates(value) if _close(product.factor * g.height, 1)]
         for gate in gates:
             known = rank(gate.x) is not None and rank(gate.x) == rank(node.outputs[0])

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from halfeven.interop.names import add_constant
 from halfeven.interop.passes.affine import F64, Channels, per_channel
 from halfeven.interop.rewrite import graph_of
-from halfeven.interop.values import Array, constant, given, is_op, rank
+from halfeven.interop.values import Array, constant, given, is_op, is_real, rank
 
 LINEAR = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
@@ -100,11 +100,13 @@ class Linear:
 
 
 def linear_of(node: ir.Node | None) -> Linear | None:
-    """Read the node as a linear operator with constant float weights (and bias); None for anything else."""
+    """Read the node as a linear operator with constant, finite weights (and bias); None for anything else."""
     if node is None or not is_op(node, *LINEAR):
         return None
     w = constant(given(node, 1))
-    if w is None or w.dtype.kind != "f" or w.ndim < 2 or (node.op_type in ("Gemm", "MatMul") and w.ndim != 2):  # noqa: PLR2004
+    if w is None or not is_real(w) or w.ndim < 2 or (is_op(node, "Gemm", "MatMul") and w.ndim != 2):  # noqa: PLR2004
+        return None
+    if _group(node) < 1 or w.shape[0] % _group(node):
         return None
     alpha = node.attributes.get_float("alpha", 1.0) if node.op_type == "Gemm" else 1.0
     bias = _bias(node, w)
@@ -118,10 +120,11 @@ def _bias(node: ir.Node, w: Array) -> F64 | None:
     if value is None or node.op_type == "MatMul":
         return np.zeros(())
     array = constant(value)
-    if array is None:
+    if array is None or not is_real(array):
         return None
     if node.op_type != "Gemm":
-        return array.astype(np.float64)
+        count = w.shape[0] if node.op_type == "Conv" else w.shape[1] * _group(node)
+        return array.astype(np.float64) if array.shape == (count,) else None
     beta = node.attributes.get_float("beta", 1.0)
     found = per_channel(array, Channels(w.shape[0 if _transposed(node) else 1], 1, 2))
     return None if found is None else found * beta

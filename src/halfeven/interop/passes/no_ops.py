@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from halfeven.interop.rewrite import bypass, replace
-from halfeven.interop.values import constant, given, rank, scalar
+from halfeven.interop.values import constant, given, integers, rank, scalar
 
 INT32_MAX = 2**31 - 1  # from here on exporters write "to the end" of a Slice
 
@@ -58,12 +58,12 @@ def _transpose(node: ir.Node) -> bool:
 
 
 def _reshape(node: ir.Node) -> bool:
-    x, target = node.inputs[0], constant(given(node, 1))
+    x, target = node.inputs[0], integers(given(node, 1))
     if x is None or x.shape is None or target is None or len(target) != len(x.shape):
         return False
     allow_zero = node.attributes.get_int("allowzero", 0)
     kept = [dim == want or (want == 0 and not allow_zero) for dim, want in zip(x.shape, target, strict=True)]
-    return all(kept) or bool(sum(kept) == len(kept) - 1 and target[kept.index(False)] == -1)
+    return all(kept) or (sum(kept) == len(kept) - 1 and target[kept.index(False)] == -1)
 
 
 def _flatten(node: ir.Node) -> bool:
@@ -71,7 +71,7 @@ def _flatten(node: ir.Node) -> bool:
 
 
 def _expand(node: ir.Node) -> bool:
-    x, target = node.inputs[0], constant(given(node, 1))
+    x, target = node.inputs[0], integers(given(node, 1))
     if x is None or x.shape is None or target is None or len(target) > len(x.shape):
         return False
     dims = list(x.shape)[len(x.shape) - len(target) :]
@@ -79,15 +79,15 @@ def _expand(node: ir.Node) -> bool:
 
 
 def _slice(node: ir.Node) -> bool:
-    starts, ends, steps = (constant(given(node, i)) for i in (1, 2, 4))
-    if starts is None or ends is None or (given(node, 4) is not None and (steps is None or np.any(steps != 1))):
+    starts, ends, steps = (integers(given(node, i)) for i in (1, 2, 4))
+    if starts is None or ends is None or (given(node, 4) is not None and steps is None):
         return False
-    return bool(np.all(starts == 0) and np.all(ends >= INT32_MAX))
+    return not any(starts) and all(end >= INT32_MAX for end in ends) and all(step == 1 for step in steps or ())
 
 
 def _pad(node: ir.Node) -> bool:
-    pads = constant(given(node, 1))
-    return pads is not None and not pads.any()
+    pads = integers(given(node, 1))
+    return pads is not None and not any(pads)
 
 
 def _resize(node: ir.Node) -> bool:
