@@ -10,6 +10,7 @@
     ├── DataError                      samples of the wrong name, shape or type; .source
     ├── UnsupportedError               a node or option we do not lower, under ``strict``; .nodes
     └── UnavailableError               an optional package, tool, backend or data set that is not there; .name
+        └── DataUnavailableError       (halfeven.demo) a package of models or data
 
 Each message is one line: what is wrong and where, what was expected, what to do.
 """

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfeven.ir import instructions as ir
+from halfeven.ir import moves
 from halfeven.ir.rescale import Accumulator, MeanRescale, Rescale, Target
 from halfeven.numerics.multiplier import Multiplier
 from halfeven.numerics.params import AffineParams
@@ -315,31 +316,102 @@ def concat(d: Draw) -> Case:
         shape[axis] = d.between(0, 5)
         shapes.append(shape)
     arrays = [d.laid_out(d.codes(qtype, shape)) for shape in shapes]
-    return ir.Concat("n", tuple(f"x{k}" for k in range(len(arrays))), "y", axis), arrays
+    return moves.Concat("n", tuple(f"x{k}" for k in range(len(arrays))), "y", axis), arrays
 
 
 def reshape(d: Draw) -> Case:
     """With 0 and -1."""
     shape, allowzero = d.one([((0, -1), False), ((4, 6), False), ((-1,), True), ((0, 3, 2, 2), False)])
-    return ir.Reshape("n", "x", "y", shape, allowzero), [d.laid_out(d.codes(d.one(TARGETS), (2, 3, 4)))]
+    return moves.Reshape("n", "x", "y", shape, allowzero), [d.laid_out(d.codes(d.one(TARGETS), (2, 3, 4)))]
 
 
 def flatten(d: Draw) -> Case:
     """Every axis."""
-    return ir.Flatten("n", "x", "y", d.between(-3, 3)), [d.laid_out(d.codes(d.one(TARGETS), (2, 3, 4)))]
+    return moves.Flatten("n", "x", "y", d.between(-3, 3)), [d.laid_out(d.codes(d.one(TARGETS), (2, 3, 4)))]
 
 
 def transpose(d: Draw) -> Case:
     """Every permutation."""
     order = tuple(int(k) for k in d.rng.permutation(4))
-    return ir.Transpose("n", "x", "y", order), [d.laid_out(d.codes(d.one(TARGETS), (2, 3, 4, 5)))]
+    return moves.Transpose("n", "x", "y", order), [d.laid_out(d.codes(d.one(TARGETS), (2, 3, 4, 5)))]
+
+
+def squeeze(d: Draw) -> Case:
+    """Axes named, or all."""
+    axes = d.one([(1,), (1, 3), None])
+    return moves.Squeeze("n", "x", "y", axes), [d.laid_out(d.codes(d.one(TARGETS), (2, 1, 3, 1)))]
+
+
+def unsqueeze(d: Draw) -> Case:
+    """In front, between, at the end."""
+    axes = d.one([(0,), (1, 3), (-1,), (0, -1)])
+    return moves.Unsqueeze("n", "x", "y", axes), [d.laid_out(d.codes(d.one(TARGETS), (2, 3)))]
+
+
+def slice_(d: Draw) -> Case:
+    """Forward and backward, bounds within and beyond."""
+    step = d.one([1, 2, -1, -3])
+    start, stop = (d.between(-9, 9), d.between(-9, 9))
+    big = 2**63 - 1
+    start, stop = d.one([(start, stop), (-big, big) if step > 0 else (big, -big)])
+    x = d.laid_out(d.codes(d.one(TARGETS), (2, 7)))
+    return moves.Slice("n", "x", "y", (1,), (start,), (stop,), (step,)), [x]
+
+
+def gather(d: Draw) -> Case:
+    """One index, several, a matrix of them."""
+    indices = d.rng.integers(-4, 4, d.one([(), (3,), (2, 2), (0,)]))
+    x = d.laid_out(d.codes(d.one(TARGETS), (2, 4, 3)))
+    return moves.Gather("n", "x", "y", 1, np.asarray(indices)), [x]
+
+
+def expand(d: Draw) -> Case:
+    """New axes and repeated ones."""
+    shape = d.one([(2, 3, 4), (1, 1), (5, 1, 3, 1)])
+    return moves.Expand("n", "x", "y", shape), [d.laid_out(d.codes(d.one(TARGETS), (3, 1)))]
+
+
+def tile(d: Draw) -> Case:
+    """Every axis."""
+    repeats = (d.between(0, 3), d.between(1, 3))
+    return moves.Tile("n", "x", "y", repeats), [d.laid_out(d.codes(d.one(TARGETS), (3, 2)))]
+
+
+def pad(d: Draw) -> Case:
+    """Growing, cropping, every mode."""
+    qtype, mode = d.one(TARGETS), d.one(["constant", "reflect", "edge", "wrap"])
+    low = -1 if mode == "constant" else 0
+    pads = tuple((d.between(low, 2), d.between(low, 2)) for _ in range(2))
+    fill = d.between(0, qtype.qmax)
+    return moves.Pad("n", "x", "y", pads, mode, fill), [d.laid_out(d.codes(qtype, (4, 5)))]
+
+
+def depth_to_space(d: Draw) -> Case:
+    """Both modes."""
+    x = d.laid_out(d.codes(d.one(TARGETS), (2, 12, 3, 2)))
+    return moves.DepthToSpace("n", "x", "y", 2, d.one([True, False])), [x]
+
+
+def space_to_depth(d: Draw) -> Case:
+    """Blocks of 2."""
+    return moves.SpaceToDepth("n", "x", "y", 2), [d.laid_out(d.codes(d.one(TARGETS), (2, 3, 4, 6)))]
+
+
+def resize_nearest(d: Draw) -> Case:
+    """Larger and smaller, by scale and by size."""
+    scales, sizes = d.one([((1.0, 1.0, 2.0, 0.6), None), (None, (1, 2, 7, 3)), ((1.0, 1.0, 1.5, 2.3), None)])
+    kind = d.one(["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"])
+    rounding = d.one(["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
+    x = d.laid_out(d.codes(d.one(TARGETS), (1, 2, 5, 4)))
+    return moves.ResizeNearest("n", "x", "y", scales, sizes, kind, rounding), [x]
 
 
 KINDS: dict[str, Callable[[Draw], Case]] = {
     f.__name__: f
     for f in (
         conv, depthwise, linear, matmul, add, mul, requantize, table, max_pool, average_pool, reduce_mean, softmax,
-        quantize, dequantize, concat, reshape, flatten, transpose,
+        quantize, dequantize, concat, reshape, flatten, transpose, squeeze, unsqueeze, slice_, gather, expand, tile,
+        pad, depth_to_space, space_to_depth, resize_nearest,
     )
 }  # fmt: skip
 

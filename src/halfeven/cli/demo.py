@@ -10,6 +10,7 @@ import typer
 
 from halfeven.cli import console
 from halfeven.cli.options import Debug
+from halfeven.demo.agreement import Agreement
 from halfeven.demo.run import DemoResult, run_demo
 
 
@@ -25,6 +26,11 @@ def command(
         raise typer.Exit(1)
 
 
+def _percent(agreement: Agreement) -> str:
+    """Never rounded up to 100 %."""
+    return f"{int(10000 * agreement.share) / 100:g} %"
+
+
 def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
@@ -36,7 +42,7 @@ def _print(results: list[DemoResult]) -> None:
         "", "task", "metric", "samples", "float", "integer", "bits equal to native", "size", "written to"
     )
     for r in results:
-        equal = ", ".join(f"{a.backends[1]} {a.share:.0%}" for a in r.agreements)
+        equal = ", ".join(f"{a.backends[1]} {_percent(a)}" for a in r.agreements)
         sizes = f"{console.size(r.float_size_bytes)} -> {console.size(r.integer_size_bytes)}"
         scores = f"{r.float_score:.4f}", f"{r.integer_score:.4f}"
         table.add_row(r.name, r.metric_name, str(r.samples), *scores, equal, sizes, str(r.path))

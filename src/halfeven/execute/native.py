@@ -13,8 +13,10 @@ from halfeven import _native
 from halfeven.errors import ParameterError
 from halfeven.execute import native_arguments as arguments
 from halfeven.execute import reference, windows
+from halfeven.execute.moves import move
 from halfeven.execute.native_arguments import contiguous, native_rescale
 from halfeven.ir import instructions as ir
+from halfeven.ir.moves import MOVES, Move
 from halfeven.ir.rescale import Rescale, Target
 from halfeven.ops import numpy_native
 
@@ -214,11 +216,10 @@ def _softmax(i: ir.Softmax, arrays: Sequence[Array], threads: int = 0) -> tuple[
     return (y,)
 
 
-@step.register(ir.Concat)
-@step.register(ir.Reshape)
-@step.register(ir.Flatten)
-@step.register(ir.Transpose)
-def _move(i: Any, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
-    # Codes that only change their place: NumPy's own copies and views, no arithmetic.
-    del threads
-    return reference.step(i, arrays)
+def _move(i: Move, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
+    del threads  # codes that only change their place: copies and views, no arithmetic
+    return move(i, arrays)
+
+
+for _kind in MOVES:
+    step.register(_kind)(_move)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from halfeven.errors import AccumulatorError, ParameterError
 from halfeven.execute import windows
+from halfeven.execute.moves import move
 from halfeven.ir import instructions as ir
+from halfeven.ir.moves import MOVES, Move
 from halfeven.ir.rescale import Rescale, Target
 from halfeven.numerics import affine
 from halfeven.numerics.multiplier import Multiplier
@@ -175,25 +177,9 @@ def _softmax(i: ir.Softmax, arrays: Sequence[Array]) -> tuple[Array, ...]:
     return (write(divide_half_even(numerator, denominator), i.target),)
 
 
-@step.register
-def _concat(i: ir.Concat, arrays: Sequence[Array]) -> tuple[Array, ...]:
-    return (np.concatenate(arrays, axis=i.axis),)
+def _move(instruction: Move, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    return move(instruction, arrays)
 
 
-@step.register
-def _reshape(i: ir.Reshape, arrays: Sequence[Array]) -> tuple[Array, ...]:
-    x = arrays[0]
-    shape = i.shape if i.allowzero else tuple(x.shape[k] if n == 0 else n for k, n in enumerate(i.shape))
-    return (x.reshape(shape),)
-
-
-@step.register
-def _flatten(i: ir.Flatten, arrays: Sequence[Array]) -> tuple[Array, ...]:
-    x = arrays[0]
-    axis = i.axis + x.ndim if i.axis < 0 else i.axis
-    return (x.reshape(int(np.prod(x.shape[:axis])), int(np.prod(x.shape[axis:]))),)
-
-
-@step.register
-def _transpose(i: ir.Transpose, arrays: Sequence[Array]) -> tuple[Array, ...]:
-    return (arrays[0].transpose(i.permutation),)
+for _kind in MOVES:
+    step.register(_kind)(_move)

@@ -6,6 +6,7 @@ Sums that torch cannot make fast in integers are made in floats that hold every 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import singledispatch
 from math import prod
 from typing import Any
@@ -17,8 +18,10 @@ from torch import Tensor
 
 from halfeven.errors import ParameterError, UnavailableError
 from halfeven.execute import reference, windows
+from halfeven.execute.moves import move
 from halfeven.execute.torch_sums import convolve, matrix_product, sum_of_taps, taps_of
 from halfeven.ir import instructions as ir
+from halfeven.ir.moves import MOVES, Concat, Move, Pad
 from halfeven.ir.rescale import MeanRescale, Rescale, Target
 from halfeven.ops import torch_ops
 from halfeven.ops.torch_params import placed, storage
@@ -27,6 +30,7 @@ from halfeven.ops.torch_shift import scale_half
 
 Array = NDArray[Any]
 INT32_BITS = 32
+OUTSIDE = -1
 
 
 def from_numpy(a: Array, device: str = "cpu") -> Tensor:
@@ -199,24 +203,28 @@ def divide_half_even(numerator: Tensor, denominator: Tensor) -> Tensor:
 
 
 @step.register
-def _concat(i: ir.Concat, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _concat(i: Concat, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return (torch.cat(list(arrays), dim=i.axis),)
 
 
-@step.register
-def _reshape(i: ir.Reshape, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _move(i: Move, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Move the positions in NumPy, once for each shape, then take the elements."""
     x = arrays[0]
-    shape = i.shape if i.allowzero else tuple(x.shape[k] if n == 0 else n for k, n in enumerate(i.shape))
-    return (x.reshape(shape),)
+    places = move(_filled_outside(i), [np.arange(x.numel(), dtype=np.int64).reshape(x.shape)])
+    return tuple(_take(x, place, i.fill if isinstance(i, Pad) else 0) for place in places)
 
 
-@step.register
-def _flatten(i: ir.Flatten, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    x = arrays[0]
-    axis = i.axis + x.ndim if i.axis < 0 else i.axis
-    return (x.reshape(prod(x.shape[:axis]), prod(x.shape[axis:])),)
+def _filled_outside(i: Move) -> Move:
+    return replace(i, fill=OUTSIDE) if isinstance(i, Pad) else i
 
 
-@step.register
-def _transpose(i: ir.Transpose, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    return (arrays[0].permute(i.permutation),)
+def _take(x: Tensor, place: Array, fill: int) -> Tensor:
+    index = torch.tensor(place.copy()).to(x.device)
+    wide = x.reshape(-1).to(torch.int64)
+    taken = wide[index.clamp(min=0)] if x.numel() else wide.new_zeros(place.shape)
+    return torch.where(index == OUTSIDE, fill, taken).to(x.dtype)
+
+
+for _kind in MOVES:
+    if _kind is not Concat:
+        step.register(_kind)(_move)

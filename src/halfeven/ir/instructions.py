@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from halfeven.ir.moves import Concat, Move
 from halfeven.ir.rescale import Accumulator, MeanRescale, Rescale, Target
 from halfeven.numerics.multiplier import Multiplier
 from halfeven.numerics.params import AffineParams
@@ -222,47 +223,6 @@ class Softmax:
 
 
 @dataclass(frozen=True, eq=False)
-class Concat:
-    """Codes side by side along ``axis``; the operands already share one scale."""
-
-    name: str
-    xs: tuple[str, ...]
-    y: str
-    axis: int
-
-
-@dataclass(frozen=True, eq=False)
-class Reshape:
-    """Codes in another shape; 0 keeps the input's size there (unless ``allowzero``), -1 takes what is left."""
-
-    name: str
-    x: str
-    y: str
-    shape: tuple[int, ...]
-    allowzero: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Flatten:
-    """Codes as a matrix (product of the axes before ``axis``, product of the rest)."""
-
-    name: str
-    x: str
-    y: str
-    axis: int
-
-
-@dataclass(frozen=True, eq=False)
-class Transpose:
-    """Codes with permuted axes."""
-
-    name: str
-    x: str
-    y: str
-    permutation: tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
 class Float:
     """A part of the model that has no integer form: run in float32 by ONNX Runtime, for every backend.
 
@@ -295,10 +255,7 @@ Instruction = (
     | AveragePool
     | ReduceMean
     | Softmax
-    | Concat
-    | Reshape
-    | Flatten
-    | Transpose
+    | Move
     | Float
 )
 

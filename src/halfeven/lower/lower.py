@@ -88,7 +88,7 @@ def _lower_site(quantize: ir.Node, profile: Profile) -> list[Instruction]:
     producer = None if value is None else value.producer()
     if producer is not None and producer.op_type == DEQUANTIZE:
         return RULES["Identity"](_identity_site(quantize, profile))
-    site, _ = find_site(quantize, profile)
+    site = find_site(quantize, profile)
     rule = RULES.get(site.node.op_type) if site.node.domain in ("", "ai.onnx") else None
     if rule is None:
         raise NotLowered(f"{site.node.op_type} has no integer form here")

@@ -26,8 +26,8 @@ def consumers(value: ir.Value) -> int:
     return len(tuple(value.uses())) + int(value.is_graph_output())
 
 
-def find_site(quantize: ir.Node, profile: Profile) -> tuple[Site, list[ir.Node]]:
-    """The site that ends in this QuantizeLinear, and the nodes it covers (operator, bias Add, activation).
+def find_site(quantize: ir.Node, profile: Profile) -> Site:
+    """The site that ends in this QuantizeLinear: operator, bias Add, activation.
 
     Raises
     ------
@@ -38,17 +38,21 @@ def find_site(quantize: ir.Node, profile: Profile) -> tuple[Site, list[ir.Node]]
     producer = None if value is None else value.producer()
     if producer is None:
         raise NotLowered("it quantizes a float input or constant")
-    covered, clamp = [producer], Clamp(None, None)
-    before = _behind_activation(producer, profile)
+    clamp, result = Clamp(None, None), value
+    before = _before_activation(producer)
     if before is not None:
-        clamp = _clamp_of(producer, profile)
-        producer = before
-        covered.append(before)
+        clamp, result = _clamp_of(producer, profile), before
+        producer = _producer(before)
     product, bias = _behind_bias(producer, profile)
-    if product is not producer:
-        covered.append(product)
-    site = Site(product, bias, str(output.name), read_quantize(quantize), clamp.low, clamp.high, profile)
-    return site, covered
+    index = 0 if result is None or bias is not None else result.index() or 0
+    return Site(product, bias, str(output.name), read_quantize(quantize), clamp.low, clamp.high, profile, index)
+
+
+def _producer(value: ir.Value) -> ir.Node:
+    node = value.producer()
+    if node is None:
+        raise NotLowered(f"nothing computes '{value.name}'")
+    return node
 
 
 def _clamp_of(node: ir.Node, profile: Profile) -> Clamp:
@@ -64,15 +68,13 @@ def _clamp_of(node: ir.Node, profile: Profile) -> Clamp:
     return Clamp(*bounds)
 
 
-def _behind_activation(node: ir.Node, _profile: Profile) -> ir.Node | None:
-    """The operator that a Relu or Clip follows directly, unquantized and unread by others; else None."""
+def _before_activation(node: ir.Node) -> ir.Value | None:
+    """What a Relu or Clip reads, where that comes from an operator directly, unquantized and unread by others."""
     value = node.inputs[0] if node.op_type in ("Relu", "Clip") else None
-    if value is None:
+    before = None if value is None else value.producer()
+    if value is None or before is None or before.op_type == "DequantizeLinear" or consumers(value) != 1:
         return None
-    before = value.producer()
-    if before is None or before.op_type == "DequantizeLinear" or consumers(value) != 1:
-        return None
-    return before
+    return value
 
 
 def _behind_bias(node: ir.Node, profile: Profile) -> tuple[ir.Node, ir.Value | None]:

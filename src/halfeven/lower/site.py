@@ -116,6 +116,7 @@ class Site:
     node : the operator. bias : a constant that an Add puts on its result, or None.
     y : name of the tensor of codes. params : of those codes.
     low, high : the real bounds of fused activations (None: unbounded).
+    result : which of the operator's results it is.
     """
 
     node: ir.Node
@@ -125,6 +126,7 @@ class Site:
     low: float | None
     high: float | None
     profile: Profile
+    result: int = 0
 
     @property
     def name(self) -> str:
@@ -158,6 +160,14 @@ class Site:
             return None
         known = constant_of(value)
         if known is None:
+            raise NotLowered(f"its input {index} ('{value.name}') is not constant")
+        return known
+
+    def real_constant(self, index: int) -> NDArray[np.float64] | None:
+        """The real values of a constant input, stored as floats or as codes; None where the input is absent."""
+        value = self.node.inputs[index] if index < len(self.node.inputs) else None
+        known = real_constant(value, self.profile)
+        if value is not None and known is None:
             raise NotLowered(f"its input {index} ('{value.name}') is not constant")
         return known
 

@@ -10,7 +10,22 @@ from collections.abc import Callable
 
 from halfeven.ir.instructions import Instruction
 from halfeven.lower import functions
-from halfeven.lower.rules import add, concat, conv, gemm, matmul, mean, move, mul, pool, softmax, unary
+from halfeven.lower.rules import (
+    add,
+    concat,
+    conv,
+    gemm,
+    matmul,
+    mean,
+    move,
+    mul,
+    pad,
+    pool,
+    resize,
+    softmax,
+    split,
+    unary,
+)
 from halfeven.lower.site import Site
 
 Rule = Callable[[Site], list[Instruction]]
@@ -20,17 +35,28 @@ RULES: dict[str, Rule] = {
     "AveragePool": pool.lower_average,
     "Concat": concat.lower,
     "Conv": conv.lower,
+    "DepthToSpace": move.lower_depth_to_space,
+    "Expand": move.lower_expand,
     "Flatten": move.lower_flatten,
+    "Gather": move.lower_gather,
     "Gemm": gemm.lower,
     "GlobalAveragePool": mean.lower_global,
     "Identity": move.lower_identity,
     "MatMul": matmul.lower,
     "MaxPool": pool.lower_max,
     "Mul": mul.lower,
+    "Pad": pad.lower,
     "ReduceMean": mean.lower_reduce,
     "Reshape": move.lower_reshape,
+    "Resize": resize.lower,
+    "Slice": move.lower_slice,
     "Softmax": softmax.lower,
+    "SpaceToDepth": move.lower_space_to_depth,
+    "Split": split.lower,
+    "Squeeze": move.lower_squeeze,
     "Sub": add.lower,
+    "Tile": move.lower_tile,
     "Transpose": move.lower_transpose,
+    "Unsqueeze": move.lower_unsqueeze,
     **dict.fromkeys(functions.FUNCTIONS, unary.lower),
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from halfeven.ir.instructions import Concat, Instruction
+from halfeven.ir.instructions import Instruction
+from halfeven.ir.moves import Concat
 from halfeven.lower.rules.move import requantized, same_codes
 from halfeven.lower.site import Site
 
