@@ -119,7 +119,7 @@ class Tile:
 
 @dataclass(frozen=True, eq=False)
 class Pad:
-    """``pads`` (begin, end) on each axis, negative ones crop; ``mode``: constant (code ``fill``), reflect, edge or wrap."""
+    """``pads`` (begin, end) on each axis, negative ones crop; modes constant (``fill``), reflect, edge, wrap."""
 
     name: str
     x: str
