@@ -45,7 +45,8 @@ def qtype_of(dtype: ir.DataType | None) -> QType | None:
 
 def codes_tensor(codes: NDArray[Any], qtype: QType, name: str) -> ir.Tensor:
     """Codes, one an element, as an ONNX tensor; 4-bit codes are packed two a byte when the file is written."""
-    stored = np.ascontiguousarray(codes).astype(PACKED.get(qtype, qtype.storage))
+    # reshape: ascontiguousarray makes a list of a number, and onnxruntime's fused operators want a number
+    stored = np.ascontiguousarray(codes).reshape(np.shape(codes)).astype(PACKED.get(qtype, qtype.storage))
     return ir.tensor(stored, dtype=DATA_TYPES[qtype], name=name)
 
 

@@ -59,7 +59,7 @@ def find_blocks(graph: ir.Graph) -> tuple[list[Block], list[FloatNode]]:
     floats: list[FloatNode] = []
     covered: set[ir.Node] = set()
     for node in graph:
-        if node in covered or not _handles_reals(node):
+        if node in covered or not _reads_or_makes_reals(node):
             continue
         operator = operator_of(node)
         reason = "no integer form is known" if operator is None else _refusal(node, operator)
@@ -77,7 +77,9 @@ def float_node(node: ir.Node, reason: str) -> FloatNode:
     return FloatNode(node.name or "", node.op_type, reason)
 
 
-def _handles_reals(node: ir.Node) -> bool:
+def _reads_or_makes_reals(node: ir.Node) -> bool:
+    if is_op(node, "Shape", "Size"):  # of a real tensor, but not of its values
+        return False
     return any(v is not None and v.dtype in REALS for v in (*node.inputs, *node.outputs)) or any(
         v.dtype is None for v in node.outputs if v.name
     )

@@ -63,7 +63,7 @@ class Groups:
 
     def _read_only_by(self, group: ir.Value, concat: Block) -> bool:
         members = [v for v in self._parent if self.root(v) is group]
-        inside = {b.node for b in self._blocks if b.role is Role.MOVE and self.root(b.operands[0]) is group}
+        inside = {b.node for b in self._blocks if b.role in MOVING and self.root(b.results[0]) is group}
         return all(
             not v.is_graph_output() and all(use.node is concat.node or use.node in inside for use in v.uses())
             for v in members
