@@ -6,7 +6,6 @@ turns the site into integer instructions. What no rule takes, and whatever is re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from halfeven.errors import HalfevenError, UnsupportedError
 from halfeven.interop.qdq import read_quantize
-from halfeven.interop.single_node import single_node_model
+from halfeven.interop.single_node import reads, single_node_model
 from halfeven.ir.instructions import Dequantize, Float, Instruction, Quantize
 from halfeven.ir.program import Program
 from halfeven.lower.assemble import assemble
@@ -108,16 +107,7 @@ def _spread_floats(graph: ir.Graph, plan: _Plan) -> None:
     for node in reversed(list(graph)):
         if node.op_type in (QUANTIZE, DEQUANTIZE) or not plan.floats & set(node.outputs):
             continue
-        plan.floats |= {v for v in _reads(node) if v is not None}
-
-
-def _reads(node: ir.Node) -> Iterable[ir.Value | None]:
-    if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
-        raise UnsupportedError(
-            f"{node.op_type} '{node.name}' holds a graph of its own, which cannot run here: cut the model there",
-            nodes=[node.name or ""],
-        )
-    return list(node.inputs)
+        plan.floats |= set(reads(node))
 
 
 def _emit(node: ir.Node, plan: _Plan, profile: Profile) -> list[Instruction]:
@@ -131,11 +121,9 @@ def _emit(node: ir.Node, plan: _Plan, profile: Profile) -> list[Instruction]:
         x, y = node.inputs[0], node.outputs[0]
         return [Dequantize(node.name or str(y.name), str(x.name if x else ""), str(y.name), read_quantize(node))]
     reason = plan.reasons.get(node) or _reason(node)
-    xs = tuple(str(v.name) for v in node.inputs if v is not None and _real_of(v, profile) is None)
+    xs = tuple(str(v.name) for v in reads(node) if _real_of(v, profile) is None)
     ys = tuple(str(v.name) for v in node.outputs if v.name)
-    model = single_node_model(
-        node, {str(v.name): r for v in node.inputs if v and (r := _real_of(v, profile)) is not None}
-    )
+    model = single_node_model(node, {str(v.name): r for v in reads(node) if (r := _real_of(v, profile)) is not None})
     return [Float(node.name or ys[0], xs, ys, node.op_type, reason, model)]
 
 
