@@ -125,6 +125,20 @@ def test_a_missing_zero_point_is_zero_of_the_default_type() -> None:
         assert read_quantize(made) == AffineParams(0.25, 0, expected)
 
 
+def test_onnxruntimes_own_nodes_become_those_of_the_standard() -> None:
+    """How its quantizer writes 16-bit codes into files of opset 20 and before."""
+    nodes = [
+        node("QuantizeLinear", "x s z", "q", domain="com.microsoft"),
+        node("DequantizeLinear", "q s z", "y", domain="com.microsoft"),
+    ]
+    proto = model(nodes, {"x": [4, 6]}, {"y": [4, 6]}, {"s": np.float32(1e-3), "z": np.int16(5)}, opset=17)
+    proto.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    found = read_model(proto)
+    assert [(n.domain, read_quantize(n)) for n in found.graph] == [("", AffineParams(1e-3, 5, qtype.int16))] * 2
+    onnx.checker.check_model(onnx.load_from_string(to_bytes(found)), full_check=True)
+    assert_array_equal(run(found, {"x": reals(4, 6)})[0], run(proto, {"x": reals(4, 6)})[0])
+
+
 def test_axes_are_counted_from_the_front_and_default_to_1() -> None:
     six, four = np.linspace(0.1, 1, 6, dtype=np.float32), np.linspace(0.1, 1, 4, dtype=np.float32)
     assert read_quantize(single("QuantizeLinear", "x s", {"s": six})).axis == 1

@@ -251,6 +251,18 @@ def test_several_dynamic_sizes_survive_in_a_target() -> None:
     assert_equal(proto, found, FEED, {"x": reals(4, 3, 3, 5)}, tolerance=0)
 
 
+@pytest.mark.parametrize(("zero", "settled"), [(False, True), (True, False)])
+def test_reshape_that_allows_zero(zero: bool, settled: bool) -> None:
+    """With allowzero a literal 0 means no elements: only a target without one is settled."""
+    nodes = [node("Shape", "x", "s", start=0, end=1), node("Concat", "s rest", "t", axis=0)]
+    nodes.append(node("Reshape", "x t", "y", allowzero=1))
+    shape = ["n", 0 if zero else 3, "h", "w"]
+    proto = model(nodes, {"x": shape}, {"y": [None, None]}, {"rest": integers(0 if zero else -1)})
+    found = cleaned(proto).model
+    assert ops(found) == ({"Reshape": 1} if settled else {"Shape": 1, "Concat": 1, "Reshape": 1})
+    assert_equal(proto, found, {"x": reals(2, 0 if zero else 3, 2, 2)}, tolerance=0)
+
+
 def test_two_sizes_that_nothing_tells_stay_computed() -> None:
     nodes = [
         node("Shape", "x", "s"),

@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 import onnx_ir as ir
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from halfeven.errors import DataError, HalfevenError
@@ -101,8 +100,8 @@ class _Lazy:
         self._model = model
 
     @cached_property
-    def session(self) -> ort.InferenceSession:
-        return _session(self._model, "the original model", ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+    def session(self) -> Any:
+        return _session(self._model, "the original model", optimized=True)
 
 
 def _largest(a: list[Array], b: list[Array]) -> tuple[F64, F64]:
@@ -127,9 +126,12 @@ def largest_difference(a: Array, b: Array) -> tuple[float, float]:
     return float(np.abs(x[finite] - y[finite]).max(initial=0.0)), float(np.abs(x[finite]).max(initial=0.0))
 
 
-def _session(model: Model, label: str, level: Any = ort.GraphOptimizationLevel.ORT_DISABLE_ALL) -> ort.InferenceSession:
+def _session(model: Model, label: str, *, optimized: bool = False) -> Any:
+    import onnxruntime as ort  # noqa: PLC0415 - reading and writing models does not need it
+
     options = ort.SessionOptions()
-    options.graph_optimization_level = level
+    if not optimized:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = SILENT
     try:
         if isinstance(model, (str, os.PathLike)):
@@ -146,7 +148,7 @@ def _session(model: Model, label: str, level: Any = ort.GraphOptimizationLevel.O
         raise model_error(f"onnxruntime cannot load {label}: {one_line(error)}") from None
 
 
-def _run(session: ort.InferenceSession, feed: Mapping[str, Array], number: int) -> list[Array]:
+def _run(session: Any, feed: Mapping[str, Array], number: int) -> list[Array]:
     wanted = {port.name for port in session.get_inputs()}
     if wanted - feed.keys():
         raise DataError(f"sample {number} has no array for the input '{min(wanted - feed.keys())}'")

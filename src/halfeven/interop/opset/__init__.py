@@ -9,6 +9,7 @@ from halfeven.interop.opset.adapters import ADAPTERS, CannotConvertError
 
 WORKING_OPSET = 21  # the first with int4, int16 and blocked QuantizeLinear
 WORKING_IR_VERSION = 10  # the first that carries them
+ADOPTED = ("QuantizeLinear", "DequantizeLinear")  # onnxruntime's own until opset 21 had their 4 and 16-bit types
 
 
 def convert_opset(model: ir.Model, source: str) -> int:
@@ -32,7 +33,11 @@ def _convert(part: ir.Graph | ir.Function, source: str) -> int:
     part.opset_imports[""] = max(version, WORKING_OPSET)
     changed = 0
     for node in list(ir.traversal.RecursiveGraphIterator(part)):
-        changed += node.domain == "" and _raise(node, version, source)
+        if node.domain == "com.microsoft" and node.op_type in ADOPTED:
+            node.domain = ""
+            changed += 1
+        elif node.domain == "":
+            changed += _raise(node, version, source)
     return changed
 
 

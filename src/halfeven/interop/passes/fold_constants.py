@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import onnx_ir as ir
-from onnxscript.optimizer import fold_constants as fold
 
 from halfeven.interop.lines import model_error, one_line
 
@@ -24,6 +23,8 @@ def fold_constants(model: ir.Model) -> int:
     Weights behind Cast, Transpose, Reshape, Identity, and Shape chains of static sizes become initializers. A result
     that would outgrow its inputs (Expand, Tile, Range of millions) stays a node; so do Quantize and Dequantize.
     """
+    from onnxscript.optimizer import fold_constants as fold  # noqa: PLC0415 - half a second, needed here alone
+
     before = len(model.graph)
     try:
         with _quietly():

@@ -163,7 +163,9 @@ def _settle_value(node: ir.Node, sizes: Sizes) -> bool:
 
 def _settle_reshape(node: ir.Node, target: Sizes | None) -> bool:
     x, y = node.inputs[0], node.outputs[0]
-    if target is None or target.is_scalar or x is None or node.attributes.get_int("allowzero", 0):
+    if target is None or target.is_scalar or x is None:
+        return False
+    if node.attributes.get_int("allowzero", 0) and 0 in target.dims:  # there 0 means none, not the input's own
         return False
     sizes: list[Dim] = [d if isinstance(d, int) else d.value for d in x.shape or ()]
     entries = [_entry(want, sizes[i] if i < len(sizes) else None) for i, want in enumerate(target.dims)]
@@ -174,6 +176,7 @@ def _settle_reshape(node: ir.Node, target: Sizes | None) -> bool:
         return learned
     shape = ir.tensor(np.asarray(entries, np.int64))
     node.replace_input_with(1, add_constant(node.graph, f"{y.name}_shape", shape))
+    node.attributes.pop("allowzero", None)
     return True
 
 
