@@ -28,10 +28,10 @@ def unify_clips(model: ir.Model) -> int:
 
 def clip_bounds(node: ir.Node | None) -> Bounds | None:
     """``(lo, hi)`` of a Clip with constant bounds or a Relu; None for anything else."""
-    if node is None or is_op(node, "Relu"):
-        return None if node is None else (0.0, math.inf)
-    if not is_op(node, "Clip"):
+    if node is None or not is_op(node, "Relu", "Clip"):
         return None
+    if is_op(node, "Relu"):
+        return 0.0, math.inf
     lo = -math.inf if given(node, 1) is None else scalar(given(node, 1))
     hi = math.inf if given(node, 2) is None else scalar(given(node, 2))
     return None if lo is None or hi is None else (lo, hi)
