@@ -7,6 +7,10 @@
 #include <stdexcept>
 #include <vector>
 
+#if defined(__x86_64__) || defined(_M_X64)
+#include <xmmintrin.h>
+#endif
+
 #include "engine/runs.h"
 #include "engine/thread_pool.h"
 
@@ -37,7 +41,16 @@ T* at(T* base, std::int64_t element, Type type) {
   return static_cast<Byte*>(base) + element * size_of(type);
 }
 
-bool streams(const Layout& layout, Type out) { return layout.count() * size_of(out) >= stream_bytes; }
+bool streams(const Layout& layout, const Runs& runs, Type out) {
+  return runs.streamable() && layout.count() * size_of(out) >= stream_bytes;
+}
+
+// Makes streamed stores visible to other threads.
+void finish_streams() {
+#if HALFEVEN_X86
+  _mm_sfence();
+#endif
+}
 
 int threads_for(std::int64_t count, int threads) {
   if (threads > 0) return threads;
@@ -49,7 +62,10 @@ int threads_for(std::int64_t count, int threads) {
 template <class Body>
 void for_each_run(const Layout& layout, const Runs& runs, const Execution& execution, const Body& body) {
   const std::int64_t count = layout.count();
-  auto item = [&](std::int64_t i) { runs.for_each(i * item_elements, std::min(count, (i + 1) * item_elements), body); };
+  auto item = [&](std::int64_t i) {
+    runs.for_each(i * item_elements, std::min(count, (i + 1) * item_elements), body);
+    finish_streams();
+  };
   parallel_for((count + item_elements - 1) / item_elements, threads_for(count, execution.threads), item);
 }
 
@@ -77,7 +93,7 @@ std::int64_t quantize(const float* x, void* out, Type out_type, const Affine& af
   std::vector<std::int32_t> zero_point_storage;
   const float* scale = runs.lay_out(affine.scale, scale_storage);
   const std::int32_t* zero_point = runs.lay_out(affine.zero_point, zero_point_storage);
-  const bool stream = streams(layout, out_type);
+  const bool stream = streams(layout, runs, out_type);
   std::atomic<std::int64_t> nan_count{0};
   for_each_run(layout, runs, execution, [&](const Run& run) {
     const std::int64_t found = kernel({x + run.begin, at(out, run.begin, out_type), run.count, scale + run.parameter,
@@ -98,7 +114,7 @@ void dequantize(const void* q, Type in_type, float* out, const Affine& affine, c
   std::vector<std::int32_t> zero_point_storage;
   const float* scale = runs.lay_out(affine.scale, scale_storage);
   const std::int32_t* zero_point = runs.lay_out(affine.zero_point, zero_point_storage);
-  const bool stream = streams(layout, Type::f32);
+  const bool stream = streams(layout, runs, Type::f32);
   for_each_run(layout, runs, execution, [&](const Run& run) {
     kernel({at(q, run.begin, in_type), out + run.begin, run.count, scale + run.parameter, zero_point + run.parameter,
             runs.per_element(), small, stream});
@@ -127,7 +143,7 @@ void requantize(const void* acc, Type acc_type, void* out, Type out_type, const 
   const std::int32_t* shift = runs.lay_out(std::span<const std::int32_t>(shifts), shift_storage);
   const double* real = runs.lay_out(std::span<const double>(reals), real_storage);
   const float* real_f32 = runs.lay_out(multipliers.real_f32, real_f32_storage);
-  const bool stream = streams(layout, out_type);
+  const bool stream = streams(layout, runs, out_type);
   for_each_run(layout, runs, execution, [&](const Run& run) {
     const std::int64_t p = run.parameter;
     kernel({at(acc, run.begin, acc_type), at(out, run.begin, out_type), run.count, m0 + p, shift + p, real + p,

@@ -9,7 +9,8 @@
 namespace halfeven::native {
 
 // A contiguous run of elements. `scale` and `zero_point` hold one entry, or `count` entries when per_element is set.
-// `small_zero_points` as in quantize.h. `stream` asks for stores that bypass the caches.
+// `small_zero_points` as in quantize.h. `stream` asks for stores that bypass the caches; the caller
+// fences them.
 struct DequantizeRun {
   const void* q;
   float* out;

@@ -57,10 +57,10 @@ void dequantize_loop(const DequantizeRun& run) {
   dequantize_partial<Code, per_element>(run, 0, i);
   for (; i + block_size <= run.count; i += block_size) {
     const std::int64_t p = per_element ? i : 0;
+    prefetch_after(q + i);
     dequantize_block<Code, per_element, stream>(q + i, run.scale + p, run.zero_point + p, run.out + i);
   }
   dequantize_partial<Code, per_element>(run, i, run.count - i);
-  if constexpr (stream) Vector::finish_streams();
 }
 
 template <class Code>

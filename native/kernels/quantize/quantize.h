@@ -22,7 +22,8 @@ struct QuantizeRule {
 constexpr bool small_zero_point(std::int32_t zero_point) { return zero_point >= -65536 && zero_point <= 65536; }
 
 // A contiguous run of elements. `scale` and `zero_point` hold one entry, or `count` entries when per_element is set.
-// `small_zero_points` says that each of them is. `stream` asks for stores that bypass the caches.
+// `small_zero_points` says that each of them is. `stream` asks for
+// stores that bypass the caches; the caller fences them.
 struct QuantizeRun {
   const float* x;
   void* out;

@@ -24,9 +24,11 @@ enum class Quotient { divide, fused, reciprocal };
 constexpr float min_fused_scale = 0x1p-60f;
 constexpr float max_fused_scale = 0x1p60f;
 
-template <Quotient quotient, ZeroPoint side, Rounding rounding, bool per_element>
+template <Quotient quotient, ZeroPoint side, Rounding rounding, bool one_an_element>
 class Quantizer {
  public:
+  static constexpr bool per_element = one_an_element;
+
   Quantizer(const QuantizeRun& run, const QuantizeRule& rule)
       : scales_(run.scale), zero_points_(run.zero_point), range_(rule.range) {
     const float scale = run.scale[0];
@@ -40,11 +42,9 @@ class Quantizer {
     hi_ = Vector::fill(bound(rule.range.qmax, inside ? 0 : zero_point, scale));
   }
 
-  // The codes of x, whose parameters are entry i and following; counts the NaN.
-  Vector::Ints codes(Vector::Floats x, std::int64_t i, Vector::Ints& nans) const {
-    const Vector::Mask nan = Vector::is_nan(x);
-    nans = Vector::count(nans, nan);
-    Vector::Floats t = scaled(Vector::zero_where(nan, x), i);  // the code of 0 is clamp(Z)
+  // The codes of x, none of it NaN, whose parameters are entry i and following.
+  Vector::Ints codes(Vector::Floats x, std::int64_t i) const {
+    Vector::Floats t = scaled(x, i);
     const Vector::Ints z = per_element ? Vector::load(zero_points_ + i) : zero_point_;
     if constexpr (side == ZeroPoint::kInside)
       t = Vector::add(t, per_element ? Vector::to_floats(z) : zero_point_float_);
@@ -105,7 +105,7 @@ template <class Q, class Code>
 class QuantizeLoop {
  public:
   QuantizeLoop(const QuantizeRun& run, const QuantizeRule& rule)
-      : run_(run), rule_(rule), quantizer_(run, rule), out_(static_cast<Code*>(run.out)), nans_(Vector::fill(0)) {}
+      : run_(run), rule_(rule), quantizer_(run, rule), out_(static_cast<Code*>(run.out)) {}
 
   std::int64_t operator()() {
     std::int64_t i = 0;
@@ -113,54 +113,65 @@ class QuantizeLoop {
       i = unaligned<Code>(run_.out, run_.count);
       partial(0, i);
       for (; i + block_size <= run_.count; i += block_size) {
+        prefetch_after(run_.x + i);
         Vector::store_codes<true>(out_ + i, block(quantizer_, run_.x + i, i));
       }
-      Vector::finish_streams();
     } else {
       for (; i + block_size <= run_.count; i += block_size) {
+        prefetch_after(run_.x + i);
         Vector::store_codes<false>(out_ + i, block(quantizer_, run_.x + i, i));
       }
     }
     partial(i, run_.count - i);
-    return Vector::total(nans_);
+    return nans_;
   }
 
  private:
   Vector::Block block(const Q& quantizer, const float* x, std::int64_t i) {
+    Vector::Floats part[4];
+    for (int k = 0; k < 4; ++k) part[k] = Vector::load(x + k * Vector::lanes);
+    if (Vector::any_nan(part)) take_out_nans(part);
     Vector::Block codes;
-    for (int k = 0; k < 4; ++k) {
-      const int offset = k * Vector::lanes;
-      codes.part[k] = quantizer.codes(Vector::load(x + offset), i + offset, nans_);
-    }
+    for (int k = 0; k < 4; ++k) codes.part[k] = quantizer.codes(part[k], i + k * Vector::lanes);
     return codes;
+  }
+
+  // Counts the NaN and makes them 0, whose code is clamp(Z).
+  void take_out_nans(Vector::Floats (&part)[4]) {
+    for (Vector::Floats& x : part) {
+      nans_ += Vector::count_nan(x);
+      x = Vector::zero_where_nan(x);
+    }
   }
 
   // Fewer elements than a block, by way of copies that are a block long.
   void partial(std::int64_t first, std::int64_t n) {
     if (n == 0) return;
     float x[block_size] = {};
-    float scale[block_size];
-    std::int32_t zero_point[block_size] = {};
     Code out[block_size];
     const std::size_t count = static_cast<std::size_t>(n);
     std::memcpy(x, run_.x + first, count * sizeof(float));
-    QuantizeRun copy = run_;
-    if (run_.per_element) {
-      for (float& s : scale) s = 1.0f;
-      std::memcpy(scale, run_.scale + first, count * sizeof(float));
-      std::memcpy(zero_point, run_.zero_point + first, count * sizeof(std::int32_t));
-      copy.scale = scale;
-      copy.zero_point = zero_point;
-    }
-    Vector::store_codes<false>(out, block(Q(copy, rule_), x, 0));
+    Vector::store_codes<false>(out, Q::per_element ? partial_block(x, first, count) : block(quantizer_, x, 0));
     std::memcpy(out_ + first, out, count * sizeof(Code));
+  }
+
+  Vector::Block partial_block(const float* x, std::int64_t first, std::size_t count) {
+    float scale[block_size];
+    std::int32_t zero_point[block_size] = {};
+    for (float& s : scale) s = 1.0f;
+    std::memcpy(scale, run_.scale + first, count * sizeof(float));
+    std::memcpy(zero_point, run_.zero_point + first, count * sizeof(std::int32_t));
+    QuantizeRun copy = run_;
+    copy.scale = scale;
+    copy.zero_point = zero_point;
+    return block(Q(copy, rule_), x, 0);
   }
 
   const QuantizeRun& run_;
   const QuantizeRule& rule_;
   const Q quantizer_;
   Code* out_;
-  Vector::Ints nans_;
+  std::int64_t nans_ = 0;
 };
 
 // From the values of the rule to the loop compiled for them.

@@ -18,7 +18,8 @@ struct RequantizeRule {
 
 // A contiguous run of accumulators. The multiplier arrays hold one entry, or `count` entries when per_element is set:
 // 0 <= m0 < 2^31, |shift| <= 200 is the total right shift (negative: left), real = m0 * 2^-shift, real_f32 its float32.
-// `stream` asks for stores that bypass the caches.
+// `stream` asks for stores that bypass the caches; the caller
+// fences them.
 struct RequantizeRun {
   const void* acc;
   void* out;

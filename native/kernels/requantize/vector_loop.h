@@ -17,9 +17,11 @@ namespace {
 
 constexpr double magic = 0x1.8p52;
 
-template <Requantize method, bool per_element>
+template <Requantize method, bool one_an_element>
 class Requantizer {
  public:
+  static constexpr bool per_element = one_an_element;
+
   Requantizer(const RequantizeRun& run, const RequantizeRule& rule) : run_(run) {
     const double zero_point = rule.zero_point;
     zero_point_ = Vector::fill(rule.zero_point);
@@ -105,59 +107,80 @@ Vector::Block requantize_block(const R& requantizer, const std::int32_t* acc, st
   return codes;
 }
 
-// Fewer elements than a block, by way of copies that are a block long.
-template <Requantize method, bool per_element, class Code>
-void requantize_partial(const RequantizeRun& run, const RequantizeRule& rule, std::int64_t first, std::int64_t n) {
-  if (n == 0) return;
-  std::int32_t acc[block_size] = {};
+// A block of which `count` elements have multipliers, from entry `first` on.
+template <class R>
+Vector::Block partial_block(const RequantizeRun& run, const RequantizeRule& rule, const std::int32_t* acc,
+                            std::int64_t first, std::size_t count) {
   std::int32_t m0[block_size] = {};
   std::int32_t shift[block_size] = {};
   double real[block_size] = {};
   float real_f32[block_size] = {};
-  Code out[block_size];
-  const std::size_t count = static_cast<std::size_t>(n);
-  std::memcpy(acc, static_cast<const std::int32_t*>(run.acc) + first, count * sizeof(std::int32_t));
+  std::memcpy(m0, run.m0 + first, count * sizeof(std::int32_t));
+  std::memcpy(shift, run.shift + first, count * sizeof(std::int32_t));
+  std::memcpy(real, run.real + first, count * sizeof(double));
+  std::memcpy(real_f32, run.real_f32 + first, count * sizeof(float));
   RequantizeRun copy = run;
-  if constexpr (per_element) {
-    std::memcpy(m0, run.m0 + first, count * sizeof(std::int32_t));
-    std::memcpy(shift, run.shift + first, count * sizeof(std::int32_t));
-    std::memcpy(real, run.real + first, count * sizeof(double));
-    std::memcpy(real_f32, run.real_f32 + first, count * sizeof(float));
-    copy.m0 = m0;
-    copy.shift = shift;
-    copy.real = real;
-    copy.real_f32 = real_f32;
-  }
-  Vector::store_codes<false>(out, requantize_block(Requantizer<method, per_element>(copy, rule), acc, 0));
-  std::memcpy(static_cast<Code*>(run.out) + first, out, count * sizeof(Code));
+  copy.m0 = m0;
+  copy.shift = shift;
+  copy.real = real;
+  copy.real_f32 = real_f32;
+  return requantize_block(R(copy, rule), acc, 0);
 }
 
-template <Requantize method, bool per_element, class Code>
-void requantize_loop(const RequantizeRun& run, const RequantizeRule& rule) {
-  const Requantizer<method, per_element> requantizer(run, rule);
-  const std::int32_t* acc = static_cast<const std::int32_t*>(run.acc);
-  Code* out = static_cast<Code*>(run.out);
-  std::int64_t i = 0;
-  if (run.stream) {
-    i = unaligned<Code>(run.out, run.count);
-    requantize_partial<method, per_element, Code>(run, rule, 0, i);
-    for (; i + block_size <= run.count; i += block_size) {
-      Vector::store_codes<true>(out + i, requantize_block(requantizer, acc + i, i));
+template <class R, class Code>
+class RequantizeLoop {
+ public:
+  RequantizeLoop(const RequantizeRun& run, const RequantizeRule& rule)
+      : run_(run),
+        rule_(rule),
+        requantizer_(run, rule),
+        acc_(static_cast<const std::int32_t*>(run.acc)),
+        out_(static_cast<Code*>(run.out)) {}
+
+  void operator()() const {
+    std::int64_t i = 0;
+    if (run_.stream) {
+      i = unaligned<Code>(run_.out, run_.count);
+      partial(0, i);
+      for (; i + block_size <= run_.count; i += block_size) {
+        prefetch_after(acc_ + i);
+        Vector::store_codes<true>(out_ + i, requantize_block(requantizer_, acc_ + i, i));
+      }
+    } else {
+      for (; i + block_size <= run_.count; i += block_size) {
+        prefetch_after(acc_ + i);
+        Vector::store_codes<false>(out_ + i, requantize_block(requantizer_, acc_ + i, i));
+      }
     }
-    Vector::finish_streams();
-  } else {
-    for (; i + block_size <= run.count; i += block_size) {
-      Vector::store_codes<false>(out + i, requantize_block(requantizer, acc + i, i));
-    }
+    partial(i, run_.count - i);
   }
-  requantize_partial<method, per_element, Code>(run, rule, i, run.count - i);
-}
+
+ private:
+  // Fewer elements than a block, by way of copies that are a block long.
+  void partial(std::int64_t first, std::int64_t n) const {
+    if (n == 0) return;
+    std::int32_t acc[block_size] = {};
+    Code out[block_size];
+    const std::size_t count = static_cast<std::size_t>(n);
+    std::memcpy(acc, acc_ + first, count * sizeof(std::int32_t));
+    Vector::store_codes<false>(out, R::per_element ? partial_block<R>(run_, rule_, acc, first, count)
+                                                   : requantize_block(requantizer_, acc, 0));
+    std::memcpy(out_ + first, out, count * sizeof(Code));
+  }
+
+  const RequantizeRun& run_;
+  const RequantizeRule& rule_;
+  const R requantizer_;
+  const std::int32_t* acc_;
+  Code* out_;
+};
 
 // From the values of the rule to the loop compiled for them.
 
 template <Requantize method, class Code>
 void requantize_parameters(const RequantizeRun& run, const RequantizeRule& rule) {
-  run.per_element ? requantize_loop<method, true, Code>(run, rule) : requantize_loop<method, false, Code>(run, rule);
+  if (run.per_element) return RequantizeLoop<Requantizer<method, true>, Code>(run, rule)();
+  RequantizeLoop<Requantizer<method, false>, Code>(run, rule)();
 }
 
 template <class Code>

@@ -11,7 +11,6 @@ namespace {
 struct Vector {
   using Floats = float32x4_t;
   using Ints = int32x4_t;
-  using Mask = uint32x4_t;
   static constexpr int lanes = 4;
   static constexpr int alignment = 16;
 
@@ -22,6 +21,7 @@ struct Vector {
     Ints part[4];
   };
 
+  static void prefetch(const char* p) { __builtin_prefetch(p); }
   static Floats load(const float* p) { return vld1q_f32(p); }
   static Ints load(const std::int32_t* p) { return vld1q_s32(p); }
   static Doubles load(const double* p) { return {vld1q_f64(p), vld1q_f64(p + 2)}; }
@@ -36,10 +36,15 @@ struct Vector {
   static Floats fnma(Floats a, Floats b, Floats c) { return vfmsq_f32(c, a, b); }  // c - a * b
   static Floats clamp(Floats v, Floats lo, Floats hi) { return vminq_f32(vmaxq_f32(v, lo), hi); }
   static Floats with_sign_of(Floats magnitude, Floats v) { return vbslq_f32(vdupq_n_u32(0x80000000u), v, magnitude); }
-  static Mask is_nan(Floats v) { return vmvnq_u32(vceqq_f32(v, v)); }
-  static Floats zero_where(Mask m, Floats v) { return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), m)); }
-  static Ints count(Ints counter, Mask m) { return vsubq_s32(counter, vreinterpretq_s32_u32(m)); }
-  static std::int64_t total(Ints counter) { return vaddlvq_s32(counter); }
+  static bool any_nan(const Floats (&v)[4]) {
+    const uint32x4_t numbers = vandq_u32(vandq_u32(vceqq_f32(v[0], v[0]), vceqq_f32(v[1], v[1])),
+                                         vandq_u32(vceqq_f32(v[2], v[2]), vceqq_f32(v[3], v[3])));
+    return vminvq_u32(numbers) == 0;
+  }
+  static std::int64_t count_nan(Floats v) { return 4 + vaddvq_s32(vreinterpretq_s32_u32(vceqq_f32(v, v))); }
+  static Floats zero_where_nan(Floats v) {
+    return vreinterpretq_f32_u32(vandq_u32(vceqq_f32(v, v), vreinterpretq_u32_f32(v)));
+  }
 
   static Ints nearest(Floats v) { return vcvtnq_s32_f32(v); }
   static Ints floor(Floats v) { return vcvtmq_s32_f32(v); }
@@ -129,7 +134,6 @@ struct Vector {
   static void store(float* p, Floats v) {
     vst1q_f32(p, v);
   }
-  static void finish_streams() {}
 
  private:
   static float64x2_t one_where(uint64x2_t m) {

@@ -12,7 +12,6 @@ namespace {
 struct Vector {
   using Floats = __m256;
   using Ints = __m256i;
-  using Mask = __m256;
   static constexpr int lanes = 8;
   static constexpr int alignment = 32;  // of streaming stores
 
@@ -23,6 +22,7 @@ struct Vector {
     Ints part[4];
   };
 
+  static void prefetch(const char* p) { _mm_prefetch(p, _MM_HINT_T0); }
   static Floats load(const float* p) { return _mm256_loadu_ps(p); }
   static Ints load(const std::int32_t* p) { return load_256(p); }
   static Doubles load(const double* p) { return {_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)}; }
@@ -39,16 +39,14 @@ struct Vector {
   static Floats with_sign_of(Floats magnitude, Floats v) {
     return _mm256_or_ps(magnitude, _mm256_and_ps(v, _mm256_set1_ps(-0.0f)));
   }
-  static Mask is_nan(Floats v) { return _mm256_cmp_ps(v, v, _CMP_UNORD_Q); }
-  static Floats zero_where(Mask m, Floats v) { return _mm256_andnot_ps(m, v); }
-  static Ints count(Ints counter, Mask m) { return _mm256_sub_epi32(counter, _mm256_castps_si256(m)); }
-  static std::int64_t total(Ints counter) {
-    alignas(32) std::int32_t lane[8];
-    _mm256_store_si256(reinterpret_cast<__m256i*>(lane), counter);
-    std::int64_t sum = 0;
-    for (const std::int32_t n : lane) sum += n;
-    return sum;
+  static bool any_nan(const Floats (&v)[4]) {
+    return _mm256_movemask_ps(
+               _mm256_or_ps(_mm256_cmp_ps(v[0], v[1], _CMP_UNORD_Q), _mm256_cmp_ps(v[2], v[3], _CMP_UNORD_Q))) != 0;
   }
+  static std::int64_t count_nan(Floats v) {
+    return _mm_popcnt_u32(static_cast<unsigned int>(_mm256_movemask_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q))));
+  }
+  static Floats zero_where_nan(Floats v) { return _mm256_and_ps(_mm256_cmp_ps(v, v, _CMP_ORD_Q), v); }
 
   static Ints nearest(Floats v) { return _mm256_cvtps_epi32(v); }
   static Ints floor(Floats v) { return _mm256_cvttps_epi32(_mm256_floor_ps(v)); }
@@ -158,8 +156,6 @@ struct Vector {
       _mm256_storeu_ps(p, v);
     }
   }
-  // Streamed stores become visible to other threads.
-  static void finish_streams() { _mm_sfence(); }
 
  private:
   static __m128i load_64(const void* p) { return _mm_loadl_epi64(static_cast<const __m128i*>(p)); }

@@ -12,7 +12,6 @@ namespace {
 struct Vector {
   using Floats = __m512;
   using Ints = __m512i;
-  using Mask = __mmask16;
   static constexpr int lanes = 16;
   static constexpr int alignment = 64;  // of streaming stores
 
@@ -23,6 +22,7 @@ struct Vector {
     Ints part[4];
   };
 
+  static void prefetch(const char* p) { _mm_prefetch(p, _MM_HINT_T0); }
   static Floats load(const float* p) { return _mm512_loadu_ps(p); }
   static Ints load(const std::int32_t* p) { return _mm512_loadu_si512(p); }
   static Doubles load(const double* p) { return {_mm512_loadu_pd(p), _mm512_loadu_pd(p + 8)}; }
@@ -39,10 +39,11 @@ struct Vector {
   static Floats with_sign_of(Floats magnitude, Floats v) {
     return _mm512_or_ps(magnitude, _mm512_and_ps(v, _mm512_set1_ps(-0.0f)));
   }
-  static Mask is_nan(Floats v) { return _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q); }
-  static Floats zero_where(Mask m, Floats v) { return _mm512_maskz_mov_ps(_knot_mask16(m), v); }
-  static Ints count(Ints counter, Mask m) { return _mm512_mask_sub_epi32(counter, m, counter, _mm512_set1_epi32(-1)); }
-  static std::int64_t total(Ints counter) { return _mm512_reduce_add_epi32(counter); }
+  static bool any_nan(const Floats (&v)[4]) {
+    return (_mm512_cmp_ps_mask(v[0], v[1], _CMP_UNORD_Q) | _mm512_cmp_ps_mask(v[2], v[3], _CMP_UNORD_Q)) != 0;
+  }
+  static std::int64_t count_nan(Floats v) { return _mm_popcnt_u32(_mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q)); }
+  static Floats zero_where_nan(Floats v) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(v, v, _CMP_ORD_Q), v); }
 
   static Ints nearest(Floats v) { return _mm512_cvtps_epi32(v); }
   static Ints floor(Floats v) { return _mm512_cvt_roundps_epi32(v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
@@ -156,8 +157,6 @@ struct Vector {
       _mm512_storeu_ps(p, v);
     }
   }
-  // Streamed stores become visible to other threads.
-  static void finish_streams() { _mm_sfence(); }
 
  private:
   static __m128i load_128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
