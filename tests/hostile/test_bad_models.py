@@ -435,6 +435,11 @@ def test_a_name_that_is_not_utf8(name: bytes, tmp_path: Path) -> None:
     assert "UTF-8" in message or "truncated or damaged" in message
 
 
+def test_an_attribute_that_is_not_utf8() -> None:
+    made = model([node("MaxPool", "x", "y", kernel_shape=[1, 1], auto_pad=b"\xff\xfe")])
+    assert "UTF-8" in line(made)
+
+
 @pytest.mark.parametrize("name", ["", " ", "a/b:c", "\u540d\u524d", "new\nline", "x" * 5000, "'; drop"])
 def test_odd_names_are_only_names(name: str) -> None:
     made = model([node("Relu", "x", "y", name=name), node("Neg", "y", "z")], outputs=[port("z", [None] * 4)])

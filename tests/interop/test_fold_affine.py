@@ -189,6 +189,14 @@ def test_training_and_broken_statistics_stay() -> None:
     assert ops(cleaned(proto).model) == {"Conv": 1, "BatchNormalization": 1}
 
 
+def test_a_scale_beyond_float32_stays() -> None:
+    huge = {**statistics(4), "g": np.full(4, 3e38, np.float32), "v": np.full(4, 1e-3, np.float32)}
+    for nodes in ([batch_norm("x", "y")], [node("Conv", "x w", "t"), batch_norm("t", "y")]):
+        constants = {**huge, **({"w": reals(4, 4, 1, 1)} if len(nodes) > 1 else {})}
+        found = cleaned(model(nodes, {"x": IMAGE}, {"y": [None] * 4}, constants)).model
+        assert ops(found)["BatchNormalization"] == 1
+
+
 @pytest.mark.parametrize("constant", [reals(1, 6, 1, 7), reals(7), reals(2, 1, 1, 1, 1), reals(2, 1, 1, 1)])
 def test_constants_that_are_not_one_a_channel_stay(constant: np.ndarray) -> None:
     nodes = [node("Conv", "x w", "t"), node("Add", "t k", "y")]

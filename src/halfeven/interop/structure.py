@@ -174,5 +174,6 @@ def _node_names(node: onnx.NodeProto) -> Iterator[str]:
     yield from (node.name, node.op_type, node.domain, node.doc_string, *node.input, *node.output)
     for attribute in node.attribute:
         yield from (attribute.name, attribute.ref_attr_name, attribute.doc_string)
+        yield from (text.decode() for text in (attribute.s, *attribute.strings))
     for body in subgraphs(node):
         yield from _graph_names(body)

@@ -28,13 +28,18 @@ def _rewrite(node: ir.Node) -> bool:
     if x is None or gamma is None or axes is None:
         return False
     affine = affine_of(node, x, Channels(gamma.size, 1, axes))
-    if affine is None or axes not in (2, *SPATIAL_RANKS):
+    if affine is None or axes not in (2, *SPATIAL_RANKS) or not _fits(affine, gamma.dtype):
         return False
     if axes in SPATIAL_RANKS:
         _as_depthwise(node, affine, axes, gamma.dtype)
     else:
         _as_mul_add(node, affine, gamma.dtype)
     return True
+
+
+def _fits(affine: Affine, dtype: np.dtype) -> bool:
+    largest = float(np.finfo(dtype).max)
+    return all(np.abs(part).max(initial=0) <= largest for part in (affine.scale, affine.shift))
 
 
 def _as_depthwise(node: ir.Node, affine: Affine, axes: int, dtype: np.dtype) -> None:
