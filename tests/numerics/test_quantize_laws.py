@@ -5,6 +5,7 @@ A scale is *roomy* for a qtype when ``S (qmax - qmin)`` does not overflow float3
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -87,6 +88,16 @@ def test_dequantize_is_monotone(p: AffineParams, data: st.DataObject) -> None:
     codes = data.draw(st.lists(st.integers(p.qtype.qmin, p.qtype.qmax), min_size=2, max_size=20))
     r = dequantize(np.sort(np.array(codes).astype(p.qtype.storage)), p)
     assert all(b >= a for a, b in pairwise(r))
+
+
+@given(params(), st.data())
+def test_the_error_is_half_a_step_and_two_roundings(p: AffineParams, data: st.DataObject) -> None:
+    r = data.draw(reals_near_codes(p))
+    zero = int(p.zero_point)
+    for x, q in zip(r[np.isfinite(r)], quantize(r[np.isfinite(r)], p), strict=True):
+        steps = Fraction(float(x)) / Fraction(float(p.scale))
+        if p.qtype.qmin < q < p.qtype.qmax:
+            assert abs(steps - (int(q) - zero)) <= Fraction(1, 2) + (abs(steps) + abs(zero)) / 2**23
 
 
 @given(params(), any_profile)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import oracle
 import pytest
@@ -158,6 +160,32 @@ def test_wide_sums_equal_the_oracle(m: Multiplier, acc: list[int], half_up: bool
 def test_wide_sums_in_float32_equal_the_oracle(m: Multiplier, acc: list[int]) -> None:
     expected = [oracle.requantize(a, int(m.m0), int(m.shift), 0, INT32_MIN, INT32_MAX, Requantize.FLOAT32) for a in acc]
     assert of(acc, m, FLOAT32) == expected
+
+
+MAGIC = 3 * 2**51
+
+
+def low_word(real: float) -> int:
+    """The low 32 bits of a double's encoding, in two's complement."""
+    return int(np.float64(real).view(np.int64).astype(np.int32))
+
+
+@given(st.integers(2**30, 2**31 - 1), st.integers(31, 62), st.lists(accumulators, min_size=1, max_size=20))
+def test_one_fused_multiply_add_gives_the_code(m0: int, shift: int, acc: list[int]) -> None:
+    # docs/math/requantize.md: a fraction converts to float with one rounding, as the fused operation rounds once.
+    m = Multiplier(np.int64(m0), np.int64(shift))
+    for a in (*acc, *accumulators_near_ties(m)):
+        fused = float(Fraction(int(a) * m0, 2**shift) + MAGIC)
+        assert low_word(fused) == oracle.half_even(Fraction(int(a) * m0, 2**shift))
+        p = int(a) * m0
+        assert (p + (1 << (shift - 1)) - 1 + ((p >> shift) & 1)) >> shift == oracle.half_even(Fraction(p, 2**shift))
+
+
+def test_a_product_rounded_before_the_sum_does_not() -> None:
+    acc, m0, shift = 46684427, 1073741847, 33
+    assert low_word(float(acc) * (m0 * 2.0**-shift) + MAGIC) == 5835554
+    assert low_word(float(Fraction(acc * m0, 2**shift) + MAGIC)) == 5835553
+    assert of([acc], Multiplier(np.int64(m0), np.int64(shift))) == [5835553]
 
 
 @given(multipliers(), st.lists(accumulators, min_size=2, max_size=20), integer_profile)
