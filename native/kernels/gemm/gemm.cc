@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t tile_rows = 32;
 constexpr std::int64_t tile_columns = 128;
-constexpr std::int64_t pack_columns = 32;  // columns whose codes of one row share a cache line
+constexpr std::int64_t pack_square = 32;
 
 CenteredRange range_of(const Matrices& m) {
   const auto [lo, hi] = std::minmax_element(m.zero_point.begin(), m.zero_point.end());
@@ -36,9 +36,9 @@ class Product {
 
   void run(const Parallel& parallel) {
     parallel(task_.a.count * task_.rows, [this](std::int64_t row) { pack_left(row); });
-    const std::int64_t blocks = ceil_div(task_.columns, pack_columns);
+    const std::int64_t blocks = ceil_div(task_.columns, pack_square);
     parallel(task_.b.count * blocks,
-             [this, blocks](std::int64_t i) { pack_right(i / blocks, i % blocks * pack_columns); });
+             [this, blocks](std::int64_t i) { pack_right(i / blocks, i % blocks * pack_square); });
     const std::int64_t across = ceil_div(task_.columns, tile_columns);
     const std::int64_t down = ceil_div(task_.rows, tile_rows);
     parallel(static_cast<std::int64_t>(task_.a_index.size()) * down * across, [=, this](std::int64_t i) {
@@ -56,18 +56,19 @@ class Product {
     std::fill(out + task_.depth, out + stride_, T{0});
   }
 
-  // Transposes the columns from `first` on.
+  // Transposes the columns from `first` on, in squares that the first cache holds.
   void pack_right(std::int64_t matrix, std::int64_t first) {
-    const std::int64_t count = std::min(pack_columns, task_.columns - first);
+    const std::int64_t count = std::min(pack_square, task_.columns - first);
     T* out = right_.get() + (matrix * task_.columns + first) * stride_;
-    std::int64_t zeros[pack_columns];
-    for (std::int64_t n = 0; n < count; ++n) zeros[n] = zero_point_of(task_.b, first + n);
-    visit_codes(task_.b.type, [&](auto code) {
-      const auto* in = static_cast<const decltype(code)*>(task_.b.codes) + matrix * task_.depth * task_.columns + first;
-      for (std::int64_t k = 0; k < task_.depth; ++k, in += task_.columns) {
-        for (std::int64_t n = 0; n < count; ++n) out[n * stride_ + k] = static_cast<T>(in[n] - zeros[n]);
+    const std::int64_t begin = matrix * task_.depth * task_.columns + first;
+    for (std::int64_t k = 0; k < task_.depth; k += pack_square) {
+      const std::int64_t rows = std::min(pack_square, task_.depth - k);
+      const void* in = at(task_.b.codes, task_.b.type, begin + k * task_.columns);
+      for (std::int64_t n = 0; n < count; ++n) {
+        center(task_.b.type, at(in, task_.b.type, n), task_.columns, rows, zero_point_of(task_.b, first + n),
+               out + n * stride_ + k);
       }
-    });
+    }
     for (std::int64_t n = 0; n < count; ++n) {
       std::fill(out + n * stride_ + task_.depth, out + (n + 1) * stride_, T{0});
     }
