@@ -15,14 +15,13 @@ from halfeven.errors import ParameterError
 from halfeven.execute import windows
 from halfeven.ir.instructions import Window
 from halfeven.ir.rescale import Target
-from halfeven.numerics.multiplier import MAX_BITS, Multiplier
+from halfeven.numerics.multiplier import Multiplier
 from halfeven.numerics.profile import Requantize
-from halfeven.numerics.requantize import float32_multiplier
+from halfeven.ops.numpy_requantize import kernel_multiplier
 
 Array = NDArray[Any]
 Sizes = tuple[int, int, int]
 
-FAR = 4096  # a shift of this or more, either way, has the result of any larger one
 SPATIAL_AXES = 3
 INT32_LIMIT = 2**31
 
@@ -34,13 +33,9 @@ def contiguous(a: Array) -> Array:
 
 def native_rescale(multiplier: Multiplier, target: Target, method: Requantize) -> _native.Rescale:
     """``clamp(round(M acc) + Z)`` for the kernels, M in C order."""
-    lift = MAX_BITS - multiplier.bits  # the kernels' M0 has 31 bits; a narrower one is that many bits further left
-    m0 = (multiplier.m0 << lift).reshape(-1)
-    shift = np.clip(multiplier.shift + lift, -FAR, FAR).astype(np.int32).reshape(-1)
-    real = np.zeros(m0.shape, np.float32)
-    if method is Requantize.FLOAT32:
-        real = float32_multiplier(multiplier).reshape(-1)
-    return _native.Rescale(m0, shift, real, int(method), target.zero_point, target.qmin, target.qmax)
+    return _native.Rescale(
+        *kernel_multiplier(multiplier, method), int(method), target.zero_point, target.qmin, target.qmax
+    )
 
 
 def three(values: Sequence[int], fill: int) -> Sizes:

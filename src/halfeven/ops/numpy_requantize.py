@@ -17,6 +17,18 @@ from halfeven.ops import layout
 FAR = 4096  # a shift of this or more, either way, has the result of any larger one
 
 
+def kernel_multiplier(
+    multiplier: Multiplier, method: Requantize
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """M0 of 31 bits, shift and float32 form of each M in C order, as the native kernels take them."""
+    lift = MAX_BITS - multiplier.bits  # the kernel's M0 has 31 bits; a narrower one is that many bits further left
+    m0 = (multiplier.m0 << lift).reshape(-1)
+    shift = np.clip(multiplier.shift + lift, -FAR, FAR).astype(np.int32).reshape(-1)
+    if method is Requantize.FLOAT32:
+        return m0, shift, reference.float32_multiplier(multiplier).reshape(-1)
+    return m0, shift, np.zeros(m0.shape, np.float32)
+
+
 def requantize(
     acc: ArrayLike, multiplier: Multiplier, params: AffineParams, profile: Profile, axis: int | None
 ) -> NDArray[Any]:
@@ -54,12 +66,7 @@ def _requantize_into(
     params: AffineParams,
     method: Requantize,
 ) -> None:
-    lift = MAX_BITS - multiplier.bits  # the kernel's M0 has 31 bits; a narrower one is that many bits further left
-    m0 = (multiplier.m0 << lift).reshape(-1)
-    shift = np.clip(multiplier.shift + lift, -FAR, FAR).astype(np.int32).reshape(-1)
-    m_float32 = np.zeros(m0.shape, np.float32)
-    if method is Requantize.FLOAT32:
-        m_float32 = reference.float32_multiplier(multiplier).reshape(-1)
+    m0, shift, m_float32 = kernel_multiplier(multiplier, method)
     _native.requantize(
         view.data,
         codes,
