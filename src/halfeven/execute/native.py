@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -14,10 +14,10 @@ from halfeven.errors import ParameterError
 from halfeven.execute import native_arguments as arguments
 from halfeven.execute import reference, windows
 from halfeven.execute.moves import move
-from halfeven.execute.native_arguments import contiguous, native_rescale
+from halfeven.execute.native_arguments import codes, contiguous, native_rescale, planes, rescale_of, run
 from halfeven.ir import instructions as ir
 from halfeven.ir.moves import MOVES, Move
-from halfeven.ir.rescale import Rescale, Target
+from halfeven.ir.rescale import Rescale
 from halfeven.ops import numpy_native
 
 Array = NDArray[Any]
@@ -32,22 +32,6 @@ def from_numpy(a: Array) -> Array:
 def to_numpy(a: Array) -> Array:
     """Return NumPy's array: the same."""
     return a
-
-
-def _rescale(how: Rescale) -> _native.Rescale:
-    return native_rescale(how.multiplier, how.target, how.method)
-
-
-def _run(kernel: Callable[..., None], *operands: Any) -> None:
-    """Call a kernel; what it refuses is a ParameterError."""
-    try:
-        kernel(*operands)
-    except ValueError as error:
-        raise ParameterError(str(error)) from error
-
-
-def _codes(shape: Sequence[int], target: Target) -> Array:
-    return np.empty(tuple(shape), target.qtype.storage)
 
 
 @singledispatch
@@ -76,8 +60,8 @@ def _dequantize(i: ir.Dequantize, arrays: Sequence[Array], threads: int = 0) -> 
 @step.register
 def _requantize(i: ir.Requantize, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
     x = contiguous(arrays[0])
-    y = _codes(x.shape, i.rescale.target)
-    _run(_native.rescale_codes, x, y, i.x_zero, _rescale(i.rescale), -1, threads)
+    y = codes(x.shape, i.rescale.target)
+    run(_native.rescale_codes, x, y, i.x_zero, rescale_of(i.rescale), -1, threads)
     return (y,)
 
 
@@ -85,8 +69,8 @@ def _requantize(i: ir.Requantize, arrays: Sequence[Array], threads: int = 0) -> 
 def _conv(i: ir.Conv, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
     x, w = contiguous(arrays[0]), contiguous(i.weight)
     out = arguments.output_sizes(x, i.window)
-    y = _codes((x.shape[0], w.shape[0], *out), i.rescale.target)
-    _run(
+    y = codes((x.shape[0], w.shape[0], *out), i.rescale.target)
+    run(
         _native.conv,
         x.reshape(*x.shape[:2], *arguments.three(x.shape[2:], 1)),
         w.reshape(*w.shape[:2], *arguments.three(w.shape[2:], 1)),
@@ -97,7 +81,7 @@ def _conv(i: ir.Conv, arrays: Sequence[Array], threads: int = 0) -> tuple[Array,
         i.group,
         i.x_zero,
         i.accumulator.bits,
-        _rescale(i.rescale),
+        rescale_of(i.rescale),
         -1,
         threads,
     )
@@ -107,7 +91,7 @@ def _conv(i: ir.Conv, arrays: Sequence[Array], threads: int = 0) -> tuple[Array,
 @step.register
 def _linear(i: ir.Linear, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
     product = arguments.stacks(arrays[0].reshape(-1, arrays[0].shape[-1]), i.weight)
-    y = _codes((*arrays[0].shape[:-1], i.weight.shape[1]), i.rescale.target)
+    y = codes((*arrays[0].shape[:-1], i.weight.shape[1]), i.rescale.target)
     zero, bias = i.weight_zero.reshape(-1), contiguous(i.bias)
     _gemm(product, y, i.x_zero, zero, bias, i.accumulator.bits, i.rescale, threads)
     return (y,)
@@ -117,7 +101,7 @@ def _linear(i: ir.Linear, arrays: Sequence[Array], threads: int = 0) -> tuple[Ar
 def _matmul(i: ir.MatMul, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
     product = arguments.stacks(arrays[0], arrays[1])
     bits = arguments.product_bits(arrays[0], i.a_zero, arrays[1], i.b_zero, product.a.shape[2])
-    y = _codes(product.result, i.rescale.target)
+    y = codes(product.result, i.rescale.target)
     _gemm(product, y, i.a_zero, np.array([i.b_zero], np.int64), NO_BIAS, bits, i.rescale, threads)
     return (y,)
 
@@ -133,18 +117,18 @@ def _gemm(
     threads: int,
 ) -> None:
     pair = product.a_index, product.b_index
-    _run(_native.gemm, product.a, product.b, y, *pair, a_zero, b_zero, bias, bits, _rescale(how), -1, threads)
+    run(_native.gemm, product.a, product.b, y, *pair, a_zero, b_zero, bias, bits, rescale_of(how), -1, threads)
 
 
 @step.register
 def _add(i: ir.Add, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
     a, b = contiguous(arrays[0]), contiguous(arrays[1])
     both, to = arguments.broadcast(a, b), i.target
-    y = _codes(both.result, to)
+    y = codes(both.result, to)
     if y.size:
         walk = both.shape, both.a_strides, both.b_strides
         rule = i.a_zero, i.b_zero, i.a_multiplier, i.b_multiplier, i.shift
-        _run(_native.add, a, b, y, *walk, *rule, to.zero_point, to.qmin, to.qmax, threads)
+        run(_native.add, a, b, y, *walk, *rule, to.zero_point, to.qmin, to.qmax, threads)
     return (y,)
 
 
@@ -152,10 +136,10 @@ def _add(i: ir.Add, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, .
 def _mul(i: ir.Mul, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
     a, b = contiguous(arrays[0]), contiguous(arrays[1])
     both = arguments.broadcast(a, b)
-    y = _codes(both.result, i.rescale.target)
+    y = codes(both.result, i.rescale.target)
     if y.size:
         walk = both.shape, both.a_strides, both.b_strides
-        _run(_native.multiply, a, b, y, *walk, i.a_zero, i.b_zero, _rescale(i.rescale), -1, threads)
+        run(_native.multiply, a, b, y, *walk, i.a_zero, i.b_zero, rescale_of(i.rescale), -1, threads)
     return (y,)
 
 
@@ -163,7 +147,7 @@ def _mul(i: ir.Mul, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, .
 def _table(i: ir.Table, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
     x, entries = contiguous(arrays[0]), contiguous(i.table)
     y = np.empty(x.shape, entries.dtype)
-    _run(_native.look_up, x, y, i.first, entries, threads)
+    run(_native.look_up, x, y, i.first, entries, threads)
     return (y,)
 
 
@@ -172,7 +156,7 @@ def _max_pool(i: ir.MaxPool, arrays: Sequence[Array], threads: int = 0) -> tuple
     x = contiguous(arrays[0])
     out = arguments.output_sizes(x, i.window)
     y = np.empty((*x.shape[:2], *out), x.dtype)
-    _run(_native.max_pool, _planes(x), y, arguments.native_window(x.shape[2:], out, i.window), threads)
+    run(_native.max_pool, planes(x), y, arguments.native_window(x.shape[2:], out, i.window), threads)
     return (y,)
 
 
@@ -184,15 +168,11 @@ def _average_pool(i: ir.AveragePool, arrays: Sequence[Array], threads: int = 0) 
     counts = windows.counts(spatial, i.window, include_pad=i.count_include_pad)
     same = bool((counts == counts.flat[0]).all())
     m = how.multiplier(int(counts.flat[0]) if same else counts)
-    y = _codes((*x.shape[:2], *out), how.target)
+    y = codes((*x.shape[:2], *out), how.target)
     rescale = native_rescale(m, how.target, how.method)
     window = arguments.native_window(spatial, out, i.window)
-    _run(_native.average_pool, _planes(x), y, window, i.x_zero, rescale, -1, threads)
+    run(_native.average_pool, planes(x), y, window, i.x_zero, rescale, -1, threads)
     return (y,)
-
-
-def _planes(x: Array) -> Array:
-    return x.reshape(x.shape[0] * x.shape[1], *arguments.three(x.shape[2:], 1))
 
 
 @step.register
@@ -201,8 +181,8 @@ def _reduce_mean(i: ir.ReduceMean, arrays: Sequence[Array], threads: int = 0) ->
     rows = arguments.rows_over(x, i.axes)
     m = how.multiplier(reference.mean_count(i, x.shape))
     kept = [1 if k in i.axes else n for k, n in enumerate(x.shape) if i.keepdims or k not in i.axes]
-    y = _codes(kept, how.target)
-    _run(_native.reduce_mean, rows, y, i.x_zero, native_rescale(m, how.target, how.method), -1, threads)
+    y = codes(kept, how.target)
+    run(_native.reduce_mean, rows, y, i.x_zero, native_rescale(m, how.target, how.method), -1, threads)
     return (y,)
 
 
@@ -210,9 +190,9 @@ def _reduce_mean(i: ir.ReduceMean, arrays: Sequence[Array], threads: int = 0) ->
 def _softmax(i: ir.Softmax, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
     x, to, m = arrays[0], i.target, i.multiplier
     reference.check_softmax(i, x.shape[i.axis])
-    y = _codes(x.shape, to)
+    y = codes(x.shape, to)
     rows, e = arguments.rows_over(x, [i.axis % x.ndim]), contiguous(i.exponentials)
-    _run(_native.softmax, rows, y, e, int(m.m0), int(m.shift), to.zero_point, to.qmin, to.qmax, threads)
+    run(_native.softmax, rows, y, e, int(m.m0), int(m.shift), to.zero_point, to.qmin, to.qmax, threads)
     return (y,)
 
 

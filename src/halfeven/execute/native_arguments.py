@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -14,7 +14,7 @@ from halfeven import _native
 from halfeven.errors import ParameterError
 from halfeven.execute import windows
 from halfeven.ir.instructions import Window
-from halfeven.ir.rescale import Target
+from halfeven.ir.rescale import Rescale, Target
 from halfeven.numerics.multiplier import Multiplier
 from halfeven.numerics.profile import Requantize
 from halfeven.ops.numpy_requantize import kernel_multiplier
@@ -38,12 +38,35 @@ def native_rescale(multiplier: Multiplier, target: Target, method: Requantize) -
     )
 
 
+def rescale_of(how: Rescale) -> _native.Rescale:
+    """The instruction's rescale, for the kernels."""
+    return native_rescale(how.multiplier, how.target, how.method)
+
+
+def run(kernel: Callable[..., None], *operands: Any) -> None:
+    """Call a kernel; what it refuses is a ParameterError."""
+    try:
+        kernel(*operands)
+    except ValueError as error:
+        raise ParameterError(str(error)) from error
+
+
+def codes(shape: Sequence[int], target: Target) -> Array:
+    """Room for codes of the target."""
+    return np.empty(tuple(shape), target.qtype.storage)
+
+
 def three(values: Sequence[int], fill: int) -> Sizes:
     """One to three values, after as many ``fill`` as make them three."""
     if not 1 <= len(values) <= SPATIAL_AXES:
         raise ParameterError(f"the native kernels run over 1 to {SPATIAL_AXES} spatial axes, not {len(values)}")
     a, b, c = (fill,) * (SPATIAL_AXES - len(values)) + tuple(int(v) for v in values)
     return a, b, c
+
+
+def planes(x: Array) -> Array:
+    """``x (N, C, *spatial)`` as planes of three axes."""
+    return x.reshape(x.shape[0] * x.shape[1], *three(x.shape[2:], 1))
 
 
 def native_window(spatial: Sequence[int], out: Sequence[int], window: Window) -> _native.Window:

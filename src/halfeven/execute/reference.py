@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from halfeven.errors import AccumulatorError, ParameterError
 from halfeven.execute import windows
+from halfeven.execute.exact import centered, rescale, write
 from halfeven.execute.moves import move
 from halfeven.ir import instructions as ir
 from halfeven.ir.moves import MOVES, Move
-from halfeven.ir.rescale import Rescale, Target
 from halfeven.numerics import affine
-from halfeven.numerics.multiplier import Multiplier
 from halfeven.numerics.product import convolve
-from halfeven.numerics.requantize import clamp_codes, scale_accumulator
+from halfeven.numerics.requantize import scale_accumulator
 from halfeven.numerics.rounding import divide_half_even, shift_half_even
 
 Array = NDArray[Any]
@@ -33,26 +32,6 @@ def from_numpy(a: Array) -> Array:
 def to_numpy(a: Array) -> Array:
     """Return NumPy's array: here the same."""
     return a
-
-
-def write(scaled: Array, target: Target) -> Array:
-    """``clamp(scaled + Z)`` as codes."""
-    return clamp_codes(scaled, target.zero_point, target.qmin, target.qmax, target.qtype.storage)
-
-
-def rescale(acc: Array, how: Rescale, axis: int | None = None) -> Array:
-    """``clamp(round(M acc) + Z)``; M one a channel of ``axis``."""
-    m = how.multiplier
-    if m.m0.ndim and axis is not None:
-        channels = [1] * acc.ndim
-        channels[axis] = -1
-        m = Multiplier(m.m0.reshape(channels), m.shift.reshape(channels), m.bits)
-    return write(scale_accumulator(acc, m, how.method), how.target)
-
-
-def centered(codes: Array, zero: int) -> Array:
-    """``q - Z`` as int64."""
-    return codes.astype(np.int64) - zero
 
 
 @singledispatch

@@ -19,13 +19,12 @@ from torch import Tensor
 from halfeven.errors import ParameterError, UnavailableError
 from halfeven.execute import reference, windows
 from halfeven.execute.moves import move
+from halfeven.execute.torch_codes import centered, divide_half_even, farthest, mean, rescale, write
 from halfeven.execute.torch_sums import convolve, matrix_product, sum_of_taps, taps_of
 from halfeven.ir import instructions as ir
 from halfeven.ir.moves import MOVES, Concat, Move, Pad
-from halfeven.ir.rescale import MeanRescale, Rescale, Target
 from halfeven.ops import torch_ops
 from halfeven.ops.torch_params import placed, storage
-from halfeven.ops.torch_requantize import LIMIT, scale_accumulator
 from halfeven.ops.torch_shift import scale_half
 
 Array = NDArray[Any]
@@ -51,35 +50,6 @@ def from_numpy(a: Array, device: str = "cpu") -> Tensor:
 def to_numpy(a: Tensor) -> Array:
     """Return the values as a NumPy array."""
     return np.asarray(a.cpu().numpy())
-
-
-def centered(codes: Tensor, zero: int) -> Tensor:
-    """``q - Z`` as int64."""
-    return codes.to(torch.int64) - zero
-
-
-def farthest(codes: Tensor, zero: int) -> int:
-    """The largest ``|q - Z|`` over all values of the tensor's type."""
-    info = torch.iinfo(codes.dtype)
-    return int(max(zero - info.min, info.max - zero))
-
-
-def write(scaled: Tensor, target: Target) -> Tensor:
-    """``clamp(scaled + Z)`` as codes; ``scaled`` is limited first, so that the sum cannot wrap."""
-    total = scaled.clamp(-LIMIT, LIMIT) + target.zero_point
-    return total.clamp_(target.qmin, target.qmax).to(storage(target.qtype))
-
-
-def rescale(acc: Tensor, how: Rescale, axis: int | None = None, *, narrow: bool = False) -> Tensor:
-    """``clamp(round(M acc) + Z)``, M one or one a channel of ``axis``; ``narrow`` states that int32 holds the sums."""
-    return write(scale_accumulator(acc, how.multiplier, how.method, axis, narrow=narrow), how.target)
-
-
-def mean(total: Tensor, how: MeanRescale, count: int | NDArray[np.int64]) -> Tensor:
-    """``clamp(round(S1 / (S3 count) total) + Z)``; counts of their own for the elements of the last axis."""
-    multiplier = how.multiplier(count)
-    axis = -1 if multiplier.m0.ndim else None
-    return write(scale_accumulator(total, multiplier, how.method, axis, narrow=False), how.target)
 
 
 @singledispatch
@@ -193,13 +163,6 @@ def _softmax(i: ir.Softmax, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
     numerator = e * int(i.multiplier.m0) << max(-shift, 0)
     denominator = e.sum(dim=i.axis, keepdim=True) << max(shift, 0)
     return (write(divide_half_even(numerator, denominator), i.target),)
-
-
-def divide_half_even(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """``rhe(numerator / denominator)`` in integers, ``denominator > 0``, both below 2^62."""
-    floor = torch.div(numerator, denominator, rounding_mode="floor")
-    above = 2 * (numerator - floor * denominator) - denominator
-    return floor + ((above > 0) | ((above == 0) & ((floor & 1) == 1)))
 
 
 @step.register
