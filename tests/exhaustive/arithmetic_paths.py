@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from board_headers import header_codes, header_sweep
-from case_set import Case, QuantizeCase, RequantizeCase
+from case_set import FULL, ONCE, THOROUGH, Case, QuantizeCase, RequantizeCase
 from findings import Finding, WrongNanCount
 from numpy.typing import NDArray
 from step_table import Index, StepTable, floats, reference, sums
@@ -33,14 +33,14 @@ class ArithmeticPath:
     ----------
     block : how many inputs to give at a time.
     codes : of the inputs that ``step_table`` counts so.
-    is_slow : whether all inputs of every case would take too long; such a path runs the thorough cases in full.
+    in_full : the cases of which it gets all inputs; of the others it gets the sample.
     sweep : a comparison of a whole stretch outside Python, where there is one.
     """
 
     name: str
     block: int
     codes: Callable[[Case, Index], Codes]
-    is_slow: bool
+    in_full: tuple[Case, ...]
     sweep: Callable[[Case, StepTable, int, int], Finding] | None = None
 
 
@@ -80,8 +80,9 @@ def _native_path(isa: int, name: str, channels: int) -> ArithmeticPath:
             return _native_quantize(case, floats(index), isa, channels)
         return _native_requantize(case, sums(index), isa)
 
-    suffix = "" if channels == 1 else ", channels last"
-    return ArithmeticPath(f"native {name}{suffix}", 1 << 18, codes, is_slow=channels > 1 or name == "portable")
+    if channels > 1:
+        return ArithmeticPath(f"native {name}, channels last", 1 << 18, codes, ONCE)
+    return ArithmeticPath(f"native {name}", 1 << 18, codes, THOROUGH if name == "portable" else FULL)
 
 
 def native_paths() -> list[ArithmeticPath]:
@@ -125,7 +126,7 @@ def _expect_refusal(x: Any, case: QuantizeCase, expected: int) -> None:
 def torch_paths() -> list[ArithmeticPath]:
     """Eager torch on the processor, where torch is installed."""
     found = importlib.util.find_spec("torch") is not None
-    return [ArithmeticPath("torch", 1 << 16, _torch_codes, is_slow=True)] if found else []
+    return [ArithmeticPath("torch", 1 << 16, _torch_codes, THOROUGH)] if found else []
 
 
 def header_paths(programs: Path | None) -> list[ArithmeticPath]:
@@ -133,14 +134,12 @@ def header_paths(programs: Path | None) -> list[ArithmeticPath]:
     if programs is None:
         return []
     return [
-        ArithmeticPath(
-            name, 1 << 20, header_codes(programs, mode), is_slow=mode != "nearest", sweep=header_sweep(programs, mode)
-        )
-        for mode, name in (("nearest", "board headers"), ("up", "board headers, integers"))
+        ArithmeticPath(name, 1 << 20, header_codes(programs, mode), cases, header_sweep(programs, mode))
+        for mode, name, cases in (("nearest", "board headers", FULL), ("up", "board headers, integers", ONCE))
     ]
 
 
 def all_paths(programs: Path | None) -> list[ArithmeticPath]:
     """Every path of this machine; ``programs`` is where ``board_headers.compile_headers`` put its own."""
-    numpy_path = ArithmeticPath(REFERENCE, 1 << 16, reference, is_slow=True)
+    numpy_path = ArithmeticPath(REFERENCE, 1 << 16, reference, THOROUGH)
     return [numpy_path, *native_paths(), *torch_paths(), *header_paths(programs)]

@@ -61,7 +61,7 @@ def requantizer(profile: str, value: float, zero_point: int, qtype: str, shift: 
     return RequantizeCase(p, AffineParams(1.0, zero_point, qtype), m)
 
 
-# In full on every path: each rule of quantize and each method of requantize once.
+# In full on most paths: each rule of quantize and each method of requantize once.
 THOROUGH: tuple[Case, ...] = (
     quantizer("journey6", 0.1, 3, "int8"),
     quantizer("journey6-legacy", 0.0123, -7, "int8"),
@@ -73,6 +73,9 @@ THOROUGH: tuple[Case, ...] = (
     requantizer("tflite-double", 3 * 2.0**-12, 3, "int8"),
     requantizer("onnxruntime", 0.0123, 128, "uint8"),
 )
+
+# In full on the slowest paths: one quantizer.
+ONCE = THOROUGH[:1]
 
 # In full on the fast paths, besides: 16-bit and 4-bit codes, extreme scales, M0 of all bits, M >= 1, a shift beyond 62.
 FULL: tuple[Case, ...] = (
@@ -103,4 +106,17 @@ SAMPLED_REQUANTIZE: tuple[Case, ...] = tuple(
     for qtype in ("int8", "uint8", "int16", "int32")
     for value in (0.5, 2.0**-8, 0.0123, 2.4e-10, 1.0, 5.5, 2.0**10)
 )
-SAMPLED = (*SAMPLED_QUANTIZE, *SAMPLED_REQUANTIZE)
+
+
+def many_scales(count: int) -> tuple[Case, ...]:
+    """16-bit quantizers whose scales have all kinds of significands: a division must round correctly for each."""
+    awkward = [0, 1, 2, 3, 0x2AAAAA, 0x3FFFFF, 0x400000, 0x400001, 0x555555, 0x7FFFFD, 0x7FFFFE, 0x7FFFFF]
+    scattered = [(k * 2654435761 >> 4) & 0x7FFFFF for k in range(1, count)]
+    exponents = [-60, 60, -126, 100, -61, 59, *((k * 37) % 119 - 59 for k in range(count))]
+    scales = [(1 + s * 2.0**-23) * 2.0**e for s, e in zip(awkward + scattered, exponents, strict=False)][:count]
+    rules = ("onnxruntime", "journey6", "tflite")
+    return tuple(quantizer(rules[k % 3], scale, (k * 7919) % 65536, "uint16") for k, scale in enumerate(scales))
+
+
+SAMPLED = (*SAMPLED_QUANTIZE, *SAMPLED_REQUANTIZE, *many_scales(40))
+MORE = many_scales(400)[40:]  # not with --quick

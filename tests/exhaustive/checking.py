@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 from arithmetic_paths import REFERENCE, ArithmeticPath, Codes, all_paths
-from case_set import FULL, SAMPLED, THOROUGH, Case
+from case_set import FULL, MORE, SAMPLED, Case
 from findings import Finding, WrongNanCount, example
 from step_table import ALL, Index, StepTable, reference, sample, step_table
 
-CASES: tuple[Case, ...] = (*FULL, *SAMPLED)
+CASES: tuple[Case, ...] = (*FULL, *SAMPLED, *MORE)
 CHUNK = 1 << 26
 TABLE_BITS = 16  # wider codes have more steps than a table should hold
 
@@ -35,13 +35,8 @@ Found = dict[tuple[int, int], Finding]  # by case and path
 
 
 def stretches(paths: list[ArithmeticPath]) -> list[Work]:
-    """All inputs: the thorough cases on every path, the others on the fast ones. The slowest come first."""
-    rows = [
-        (case, path)
-        for path, way in sorted(enumerate(paths), key=lambda item: not item[1].is_slow)
-        for case, chosen in enumerate(FULL)
-        if chosen in THOROUGH or not way.is_slow
-    ]
+    """All inputs of the cases that each path runs in full."""
+    rows = [(FULL.index(case), path) for path, way in enumerate(paths) for case in way.in_full]
     return [Stretch(case, path, start, start + CHUNK) for case, path in rows for start in range(0, ALL, CHUNK)]
 
 

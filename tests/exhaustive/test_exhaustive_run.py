@@ -104,8 +104,9 @@ def test_all_inputs_are_covered_once() -> None:
     for row in rows:
         starts = sorted(w.start for w in work if (w.case, w.path) == row)
         assert starts == list(range(0, ALL, CHUNK))
-    for path in range(len(paths)):
-        assert {case for case, p in rows if p == path} >= set(range(len(THOROUGH)))
+    full = {way.name: {case for case, p in rows if p == path} for path, way in enumerate(paths)}
+    assert all(full.values())
+    assert full[REFERENCE] == full["native portable"] == set(range(len(THOROUGH)))
 
 
 def test_the_cases_cover_every_rule() -> None:

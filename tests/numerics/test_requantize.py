@@ -65,6 +65,8 @@ def test_a_left_shift_saturates_before_the_high_multiply() -> None:
     # M = 2 as M0 = 2^30, shift = 29: left by 2, then half.  2^30 * 4 saturates to 2^31 - 1; rounded half of it is 2^30.
     assert of([2**30, 5], Multiplier.from_real(2.0), DOUBLE) == [2**30, 10]
     assert of([2**30, 5], Multiplier.from_real(2.0), HALF_EVEN) == [INT32_MAX, 10]
+    # M = 2^31 as M0 = 2^30, shift = -1: 1 << 32 saturates, -1 << 32 to -2^31; halved.
+    assert of([1, 0, -1], Multiplier(np.int64(2**30), np.int64(-1)), DOUBLE) == [2**30, 0, -(2**30)]
 
 
 @pytest.mark.parametrize("profile", [HALF_EVEN, HALF_UP, DOUBLE])
@@ -96,6 +98,10 @@ def test_sums_wider_than_32_bits_are_exact() -> None:
     assert wide.tolist() == [2**52, 2**52 + 2]
     assert of([2**63 - 1, -(2**63)], Multiplier.from_real(2.0**20)) == [INT32_MAX, INT32_MIN]
     assert of([2**62, -(2**62)], Multiplier.from_real(2.0**-62)) == [1, -1]
+    # A result that saturates int64 must not wrap when Z is added.
+    for zero_point in (-3, 3):
+        p = AffineParams(1.0, zero_point, int8)
+        assert requantize(np.int64([2**62, -(2**62)]), Multiplier.from_real(2.0**20), p).tolist() == [127, -128]
 
 
 def test_a_product_in_float32_is_another_function() -> None:
