@@ -18,7 +18,8 @@ demo: $(VENV)/installed
 	$(BIN)/halfeven demo -o out
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -q -ra -n auto --pyargs tests README.md halfeven --doctest-ignore-import-errors $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q --pyargs halfeven --doctest-ignore-import-errors  # the examples in docstrings
+	$(BIN)/python -m pytest -q -ra -n auto tests README.md $(PYTEST_ARGS)
 
 exhaustive: $(VENV)/installed
 	$(BIN)/python tests/exhaustive/run.py $(EXHAUSTIVE_ARGS)

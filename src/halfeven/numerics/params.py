@@ -111,6 +111,8 @@ class AffineParams:
         if self.axis is None:
             return f"AffineParams(scale={float(self.scale):.9g}, zero_point={int(self.zero_point)}, qtype={self.qtype})"
         blocks = "" if self.block_size is None else f", block_size={self.block_size}"
+        if not self.scale.size:
+            return f"AffineParams(scale={self.scale.shape}, qtype={self.qtype}, axis={self.axis}{blocks})"
         lo, hi = float(self.scale.min()), float(self.scale.max())
         zeros = "0" if not self.zero_point.any() else f"[{self.zero_point.min()} .. {self.zero_point.max()}]"
         return (
