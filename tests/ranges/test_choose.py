@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from halfeven.errors import ParameterError
-from halfeven.ranges import MAX, PERCENTILE, Histogram, MinMax, choose_range, get_method, percentile
+from halfeven.numerics.qtype import int8, int16, uint8
+from halfeven.ranges import (
+    KL,
+    MAX,
+    MSE,
+    PERCENTILE,
+    Codes,
+    Fixed,
+    Histogram,
+    Kl,
+    Method,
+    MinMax,
+    Percentile,
+    choose_range,
+    get_method,
+)
 
 
 def histogram(values: object) -> Histogram:
@@ -27,58 +44,54 @@ def test_infinities_set_no_range() -> None:
     assert choose_range(histogram([-np.inf, -2, 3, np.inf]), MAX) == (-2.0, 3.0)
 
 
-def test_percentile_is_linear_inside_a_bin() -> None:
-    # bins are 1 wide: 0 .. 2047 has one value each. 90 % of 2048 = 1843.2 values lie below t = 1843.2; the lower end is
-    # where 10 %, 204.8 values, lie below
-    lo, hi = choose_range(histogram(np.arange(2048)), percentile(90))
-    assert hi == pytest.approx(1843.2, rel=1e-12)
-    assert lo == pytest.approx(204.8, rel=1e-12)
+def test_a_fixed_range_is_what_was_given() -> None:
+    assert choose_range(MinMax(-1.0, 1.0, 2), Fixed(-3.0, 4.0)) == (-3.0, 4.0)
+    assert choose_range(MinMax(inf=4), Fixed.threshold(2.0)) == (-2.0, 2.0)
 
 
-def test_percentile_of_mirrored_data_is_mirrored() -> None:
-    x = np.random.default_rng(3).normal(1, 2, 10_000).astype(np.float32)
-    lo, hi = choose_range(histogram(x), PERCENTILE)
-    exact = np.percentile(x.astype(np.float64), [0.01, 99.99])
-    assert abs(lo - exact[0]) < 0.2
-    assert abs(hi - exact[1]) < 0.2
-    # the bins are half open, so the mirrored data may lie one bin aside
-    mirrored_lo, mirrored_hi = choose_range(histogram(-x), PERCENTILE)
-    width = histogram(x).width
-    assert abs(mirrored_lo + hi) <= width
-    assert abs(mirrored_hi + lo) <= width
+@pytest.mark.parametrize(("lo", "hi"), [(1, 0), (float("nan"), 1), (0, float("inf"))])
+def test_fixed_ranges_that_cannot_be(lo: float, hi: float) -> None:
+    with pytest.raises(ParameterError, match="fixed range"):
+        Fixed(lo, hi)
 
 
-def test_percentile_drops_outliers_and_100_keeps_them() -> None:
-    x = np.concatenate([np.linspace(-1, 1, 100_000), [50.0]])
-    lo, hi = choose_range(histogram(x), PERCENTILE)
-    assert -1 <= lo < -0.99
-    assert 0.99 < hi < 1.1
-    assert choose_range(histogram(x), percentile(100)) == (-1.0, 50.0)
-
-
-@pytest.mark.parametrize("value", [3.5, -3.5, 0.0, 1e30, 2.0**-149])
-def test_percentile_of_one_value_is_that_value(value: float) -> None:
-    expected = float(np.float32(value))
-    assert choose_range(histogram([value] * 9), PERCENTILE) == (expected, expected)
-
-
-def test_percentile_stays_inside_the_values_seen() -> None:
-    lo, hi = choose_range(histogram([0.1, 0.2, 0.3]), PERCENTILE)
-    assert float(np.float32(0.1)) <= lo <= hi <= float(np.float32(0.3))
-
-
-@pytest.mark.parametrize("value", [50, 0, -1, 100.01, float("nan")])
-def test_percentiles_that_cannot_be(value: float) -> None:
-    with pytest.raises(ParameterError, match="percentile"):
-        percentile(value)
-
-
-def test_a_histogram_is_asked_for() -> None:
-    with pytest.raises(ParameterError, match="percentile needs a Histogram, not a MinMax"):
-        choose_range(MinMax(-1.0, 1.0, 2), PERCENTILE)
+@pytest.mark.parametrize("method", [PERCENTILE, KL, MSE])
+def test_a_histogram_is_asked_for(method: Method) -> None:
+    with pytest.raises(ParameterError, match=f"{method.name}.* needs a Histogram, not a MinMax"):
+        choose_range(MinMax(-1.0, 1.0, 2), method)
 
 
 def test_unknown_methods_name_the_known() -> None:
-    with pytest.raises(ParameterError, match=r"'maxx'.*max, percentile"):
+    with pytest.raises(ParameterError, match=r"'maxx'.*max, percentile, kl, mse"):
         get_method("maxx")
     assert get_method("percentile") is PERCENTILE
+    assert get_method(KL) is KL
+
+
+def test_codes_are_symmetric_where_signed() -> None:
+    assert (Codes.of(int8).symmetric, Codes.of(uint8).symmetric) == (True, False)
+    assert Codes(int8, symmetric=False).params(0.0, 255.0).zero_point == -128
+    with pytest.raises(ParameterError, match="uint8"):
+        Codes(uint8, symmetric=True)
+
+
+FLOATS = st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=60)
+
+
+@given(
+    FLOATS,
+    st.sampled_from([MAX, PERCENTILE, Percentile(50), KL, Kl(129), MSE]),
+    st.sampled_from([Codes(int8), Codes(int8, symmetric=False), Codes.of(uint8), Codes(int16)]),
+)
+def test_every_method_stays_inside_what_was_seen(values: list[float], method: Method, codes: Codes) -> None:
+    seen = histogram(values)
+    lo, hi = choose_range(seen, method, codes)
+    # an asymmetric end on the far side of zero may move up to zero, which is always a code
+    assert min(seen.lo, 0) <= lo <= hi <= max(seen.hi, 0)
+    codes.params(lo, hi)
+
+
+@given(FLOATS, FLOATS, st.sampled_from([PERCENTILE, KL, MSE]), st.sampled_from([Codes(int8), Codes.of(uint8)]))
+def test_shards_give_the_same_range(a: list[float], b: list[float], method: Method, codes: Codes) -> None:
+    merged = histogram(a).merge(histogram(b))
+    assert choose_range(merged, method, codes) == choose_range(histogram([*b, *a]), method, codes)

@@ -27,23 +27,23 @@ def occupied(histogram: Histogram) -> dict[int, int]:
 
 
 def test_bins_are_half_open_and_a_power_of_two_wide() -> None:
-    seen = of(0.0, 1.0, 2047.0, 2047.5, -1.0, -0.5)
+    seen = of(0.0, 1.0, 4095.0, 4095.5, -1.0, -0.5)
     assert seen.exponent == 0
     assert seen.width == 1.0
-    assert occupied(seen) == {-1: 2, 0: 1, 1: 1, 2047: 2}
+    assert occupied(seen) == {-1: 2, 0: 1, 1: 1, 4095: 2}
 
 
 @pytest.mark.parametrize(
     ("value", "exponent", "index"),
     [
-        (2047.999, 0, 2047),
-        (2048.0, 1, 1024),  # 2048 does not fit below 2048
-        (-2048.0, 0, -2048),  # but -2048 is the first bin's edge
-        (-2048.002, 1, -1025),
-        (HUGE, 117, 2047),
-        (-HUGE, 117, -2048),
-        (TINY, -159, 1024),
-        (-TINY, LOWEST_EXPONENT, -2048),
+        (4095.999, 0, 4095),
+        (4096.0, 1, 2048),  # 4096 does not fit below 4096
+        (-4096.0, 0, -4096),  # but -4096 is the first bin's edge
+        (-4096.002, 1, -2049),
+        (HUGE, 116, 4095),
+        (-HUGE, 116, -4096),
+        (TINY, -160, 2048),
+        (-TINY, LOWEST_EXPONENT, -4096),
     ],
 )
 def test_the_exponent_is_the_least_that_holds_the_data(value: float, exponent: int, index: int) -> None:
@@ -53,13 +53,13 @@ def test_the_exponent_is_the_least_that_holds_the_data(value: float, exponent: i
 
 
 def test_a_larger_value_adds_neighbours_in_pairs() -> None:
-    seen = of(0.0, 1.0, 2.0, 3.0, -1.0, -2.0, -3.0, 2047.0).update(np.float32(4096))
+    seen = of(0.0, 1.0, 2.0, 3.0, -1.0, -2.0, -3.0, 4095.0).update(np.float32(8192))
     assert seen.exponent == 2
-    assert occupied(seen) == {-1: 3, 0: 4, 511: 1, 1024: 1}
+    assert occupied(seen) == {-1: 3, 0: 4, 1023: 1, 2048: 1}
 
 
 def test_a_tiny_negative_value_stays_below_zero_beside_a_huge_one() -> None:
-    assert occupied(of(-TINY, TINY, HUGE)) == {-1: 1, 0: 1, 2047: 1}
+    assert occupied(of(-TINY, TINY, HUGE)) == {-1: 1, 0: 1, 4095: 1}
     assert of(-TINY).update(np.float32(HUGE)) == of(HUGE, -TINY)
 
 
@@ -67,6 +67,16 @@ def test_zeros_alone() -> None:
     seen = of(0.0, -0.0, 0.0)
     assert seen.exponent == LOWEST_EXPONENT
     assert occupied(seen) == {0: 3}
+    assert seen.zeros == 3
+    assert seen.occupied().counts.size == 0
+
+
+def test_occupied_bins_leave_zeros_out_and_end_at_the_extremes() -> None:
+    seen = of(0.0, 0.0, 0.25, 0.5, -0.75, 4095.0, 6.0)
+    bins = seen.occupied()
+    assert_array_equal(bins.lo, [-0.75, 0, 6, 4095])
+    assert_array_equal(bins.hi, [0, 1, 7, 4095])
+    assert_array_equal(bins.counts, [1, 2, 1, 1])
 
 
 def test_nothing_finite() -> None:

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from halfeven.ranges.min_max import MinMax, finite_values
 
 Counts = NDArray[np.int64]
+Reals = NDArray[np.float64]
 
-_LOG2_SIDE = 11
+_LOG2_SIDE = 12
 SIDE = 1 << _LOG2_SIDE  # bins on either side of zero
 LOWEST_EXPONENT = -149 - _LOG2_SIDE  # the least subnormal float32, negated, has a bin of this width
 BLOCK = 1 << 16  # values binned at once: the temporaries stay in the cache
@@ -22,20 +23,23 @@ BLOCK = 1 << 16  # values binned at once: the temporaries stay in the cache
 class Histogram:
     """``counts[i + SIDE]`` values lie in ``[i w, (i + 1) w)``, ``w = 2^exponent``, ``i`` in ``[-SIDE, SIDE)``.
 
-    The exponent is the smallest with which every finite value seen has a bin, so it follows from the data alone. When a
-    larger value comes, neighbours are added in pairs: ``floor(floor(x / w) / 2) = floor(x / 2w)`` exactly. Counts are
-    integers. So the histogram is the same to the last bit in any order, any batches and any shards.
+    The exponent is the smallest with which every finite value seen has a bin, so it follows from the data alone: the
+    greatest magnitude lies in the outer half, ``SIDE / 2`` to ``SIDE`` bins from zero. When a larger value comes,
+    neighbours are added in pairs: ``floor(floor(x / w) / 2) = floor(x / 2w)`` exactly. Counts are integers. So the
+    histogram is the same to the last bit in any order, any batches and any shards.
 
     Attributes
     ----------
     extremes : the exact least and greatest value, and what is not finite.
     exponent : of the bins' width.
-    counts : int64 (2 SIDE,): 32 KiB, however long the stream.
+    counts : int64 (2 SIDE,): 64 KiB, however long the stream.
+    zeros : how many of the values in bin 0 are zero exactly: zero has a code of its own, so they cost nothing.
     """
 
     extremes: MinMax = field(default_factory=MinMax)
     exponent: int = LOWEST_EXPONENT
     counts: Counts = field(default_factory=lambda: np.zeros(2 * SIDE, np.int64))
+    zeros: int = 0
 
     def __post_init__(self) -> None:
         self.counts.setflags(write=False)
@@ -75,23 +79,40 @@ class Histogram:
         values, _, _ = finite_values(x)
         extremes = MinMax().update(x)
         exponent = max(exponent_for(extremes), self.exponent)
-        return self.merge(Histogram(extremes, exponent, _bin(values.reshape(-1), exponent)))
+        zeros = values.size - int(np.count_nonzero(values))
+        return self.merge(Histogram(extremes, exponent, _bin(values.reshape(-1), exponent), zeros))
 
     def merge(self, other: Histogram) -> Histogram:
         """Of both streams together."""
         exponent = max(self.exponent, other.exponent)
         counts = _widen(self.counts, exponent - self.exponent) + _widen(other.counts, exponent - other.exponent)
-        return Histogram(self.extremes.merge(other.extremes), exponent, counts)
+        return Histogram(self.extremes.merge(other.extremes), exponent, counts, self.zeros + other.zeros)
+
+    def occupied(self) -> Occupied:
+        """The bins that hold values other than zero, cut at the least and the greatest value."""
+        counts = self.counts.copy()
+        counts[SIDE] -= self.zeros
+        index = np.flatnonzero(counts)
+        edges = (index - SIDE) * self.width
+        return Occupied(np.maximum(edges, self.lo), np.minimum(edges + self.width, self.hi), counts[index])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Histogram):
             return NotImplemented
-        return (self.extremes, self.exponent) == (other.extremes, other.exponent) and np.array_equal(
-            self.counts, other.counts
-        )
+        mine, theirs = (self.extremes, self.exponent, self.zeros), (other.extremes, other.exponent, other.zeros)
+        return mine == theirs and np.array_equal(self.counts, other.counts)
 
     def __hash__(self) -> int:
-        return hash((self.extremes, self.exponent, self.counts.tobytes()))
+        return hash((self.extremes, self.exponent, self.zeros, self.counts.tobytes()))
+
+
+@dataclass(frozen=True, eq=False)
+class Occupied:
+    """``counts[b]`` values other than zero lie in ``[lo[b], hi[b]]``: float64, float64, int64, all (B,)."""
+
+    lo: Reals
+    hi: Reals
+    counts: Counts
 
 
 def exponent_for(extremes: MinMax) -> int:

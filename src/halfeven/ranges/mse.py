@@ -1,0 +1,109 @@
+"""The range with the least expected squared error. Source: docs/math/ranges.md eq. 7 to 9."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from halfeven.numerics.params import AffineParams
+from halfeven.ranges.codes import Codes
+from halfeven.ranges.histogram import Histogram, Occupied, Reals
+
+Range = tuple[float, float]
+
+COARSE, FINE = 64, 16  # steps up to the greatest magnitude; steps of each of those beside the best one
+MOST_ROUNDS = 8  # of one end after the other; two to four are the rule
+
+
+@dataclass(frozen=True)
+class Mse:
+    """Minimize the mean squared error, of rounding and clipping together, for the codes at hand."""
+
+    name: ClassVar[str] = "mse"
+    statistics: ClassVar[type[Histogram]] = Histogram
+
+    def choose(self, statistics: Histogram, codes: Codes) -> tuple[float, float]:
+        """The range."""
+        return mse_range(statistics, codes)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def mse_range(histogram: Histogram, codes: Codes) -> tuple[float, float]:
+    """``(lo, hi)`` with the least :func:`squared_error` of those tried; of equals the widest.
+
+    Symmetric codes have one threshold for both ends. Of asymmetric codes one end is moved after the other, until
+    neither moves.
+    """
+    values = histogram.occupied()
+    if not values.counts.size:
+        return histogram.lo, histogram.hi
+    if codes.symmetric:
+        greatest = max(-histogram.lo, histogram.hi)
+        threshold = _search(greatest, lambda t: squared_error(values, codes.params(-t, t, axis=0)))
+        return max(histogram.lo, -threshold), min(histogram.hi, threshold)
+    return _both_ends(values, codes, min(histogram.lo, 0.0), max(histogram.hi, 0.0))
+
+
+def _both_ends(values: Occupied, codes: Codes, lowest: float, highest: float) -> Range:
+    lo, hi = lowest, highest
+    for _ in range(MOST_ROUNDS):
+        before = lo, hi
+        hi = _search(highest, _error_above(values, codes, lo))
+        lo = 0.0 - _search(-lowest, _error_below(values, codes, hi))
+        if (lo, hi) == before:
+            break
+    return lo, hi
+
+
+def _error_above(values: Occupied, codes: Codes, lo: float) -> Callable[[Reals], Reals]:
+    return lambda t: squared_error(values, codes.params(lo, t, axis=0))
+
+
+def _error_below(values: Occupied, codes: Codes, hi: float) -> Callable[[Reals], Reals]:
+    return lambda t: squared_error(values, codes.params(-t, hi, axis=0))
+
+
+def _search(greatest: float, error: Callable[[Reals], Reals]) -> float:
+    """The best of the coarse steps up to ``greatest``, and then of the fine steps around it."""
+    if greatest == 0:
+        return 0.0
+    step = greatest / (COARSE * FINE)
+    best = FINE * (1 + _last_least(error(step * FINE * np.arange(1, COARSE + 1, dtype=np.float64))))
+    around = np.arange(best - FINE + 1, min(best + FINE, COARSE * FINE) + 1, dtype=np.float64)
+    best = int(around[_last_least(error(step * around))])
+    return step * best if best < COARSE * FINE else greatest
+
+
+def _last_least(errors: Reals) -> int:
+    return errors.size - 1 - int(np.argmin(errors[::-1]))
+
+
+def squared_error(values: Occupied, params: AffineParams) -> Reals:
+    """Expected mean of ``(dequantize(quantize(x)) - x)^2`` over the values other than zero.
+
+    Inside its bin every value is as likely as any other; the mean over a bin is exact, whatever the ratio of bin and
+    step.
+
+    Parameters
+    ----------
+    params : of K candidates, as one a channel.
+
+    Returns
+    -------
+    float64 (K,).
+    """
+    scale = params.scale.astype(np.float64)[:, None]
+    zero = params.zero_point.astype(np.int64)[:, None]
+    lowest, highest = params.qtype.qmin - zero, params.qtype.qmax - zero
+    from_code, to_code = (np.clip(np.rint(x / scale), lowest, highest) for x in (values.lo, values.hi))
+    from_error, to_error = values.lo - from_code * scale, values.hi - to_code * scale
+    cubes = (to_error - from_error) * (from_error**2 + from_error * to_error + to_error**2) / 3
+    integral = (to_code - from_code) * scale**3 / 12 + cubes
+    width = values.hi - values.lo
+    mean = np.divide(integral, width, out=from_error**2, where=width > 0)
+    return np.asarray(mean @ values.counts.astype(np.float64)) / float(values.counts.sum())
