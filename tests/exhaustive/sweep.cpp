@@ -83,7 +83,8 @@ void quantize(Arguments& a, std::int64_t from, std::int64_t to) {
   check::with_storage(storage, [&](auto code) {
     std::vector<float> x(kBlock);
     sweep<decltype(code)>(from, to, [&](std::int64_t first, std::size_t n, auto* out) {
-      for (std::size_t k = 0; k < n; ++k) halfeven::store_bits(&x[k], static_cast<std::uint32_t>(first) + static_cast<std::uint32_t>(k));
+      for (std::size_t k = 0; k < n; ++k)
+        halfeven::store_bits(&x[k], static_cast<std::uint32_t>(first) + static_cast<std::uint32_t>(k));
       halfeven::quantize(x.data(), n, out, p, profile);
     });
   });
@@ -99,7 +100,8 @@ void requantize(Arguments& a, std::int64_t from, std::int64_t to) {
   check::with_storage(storage, [&](auto code) {
     std::vector<std::int32_t> acc(kBlock);
     sweep<decltype(code)>(from, to, [&](std::int64_t first, std::size_t n, auto* out) {
-      for (std::size_t k = 0; k < n; ++k) acc[k] = static_cast<std::int32_t>(first + static_cast<std::int64_t>(k) - (std::int64_t{1} << 31));
+      for (std::size_t k = 0; k < n; ++k)
+        acc[k] = static_cast<std::int32_t>(first + static_cast<std::int64_t>(k) - (std::int64_t{1} << 31));
       halfeven::requantize(acc.data(), n, out, m, zero_point, range, method);
     });
   });

@@ -1,13 +1,13 @@
-// replay: reads the flattened corpus (golden/flatten.py) from stdin and runs every line through the board headers, by the
-// integer definition and by the array functions. Prints the lines that differ; exit status 1 if any does, or if none came.
+// replay: reads the flattened corpus (golden/flatten.py) from stdin and runs every line through the board headers, by
+// the integer definition and by the array functions. Prints the lines that differ; exit status 1 if any does, or if
+// none came.
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <halfeven/halfeven.hpp>
 #include <iostream>
 #include <sstream>
 #include <string>
-
-#include <halfeven/halfeven.hpp>
 
 namespace {
 
@@ -131,8 +131,12 @@ const struct {
   const char* name;
   bool (*agrees)(Line&);
 } kOperations[] = {
-    {"quantize", quantize},     {"dequantize", dequantize}, {"requantize", requantize},
-    {"multiplier", multiplier}, {"binary", binary},         {"multiplier_from_scales", multiplier_from_scales},
+    {"quantize", quantize},
+    {"dequantize", dequantize},
+    {"requantize", requantize},
+    {"multiplier", multiplier},
+    {"binary", binary},
+    {"multiplier_from_scales", multiplier_from_scales},
     {"log2", log2},
 };
 
