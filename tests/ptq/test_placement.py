@@ -46,7 +46,9 @@ def test_a_convolution_keeps_bias_and_relu_in_its_sum(cleaned: Cleaned) -> None:
     (product,) = found.products
     assert (product.x, product.weight, product.axis, product.bias, product.group) == ("x", "w", 0, "b", 1)
     assert product.bias_node == product.node
-    assert [len(block) for block in found.blocks] == [2]
+    assert [len(block.nodes) for block in found.blocks] == [2]
+    assert found.blocks[0].node == product.node
+    assert (found.blocks[0].operands, found.blocks[0].results) == (("x",), ("y",))
     assert found.float_nodes == ()
     assert found.constants == ()
 
@@ -61,7 +63,7 @@ def test_a_convolution_keeps_bias_and_relu_in_its_sum(cleaned: Cleaned) -> None:
 def test_a_result_that_others_read_has_codes_before_the_relu(cleaned: Cleaned, graph: str) -> None:
     found = place(cleaned(graph, w=f32(4, 3, 1, 1)))
     assert {"x", "c", "y"} <= set(found.tensors)
-    assert all(len(block) == 1 for block in found.blocks)
+    assert all(len(block.nodes) == 1 for block in found.blocks)
 
 
 def test_clip_is_fused_when_its_bounds_are_constant(cleaned: Cleaned) -> None:
@@ -181,8 +183,8 @@ def test_the_bias_behind_a_matmul_belongs_to_it(cleaned: Cleaned) -> None:
     (product,) = found.products
     (block,) = found.blocks
     assert product.bias == "b"
-    assert (product.node, product.bias_node) == block[:2]
-    assert len(block) == 3
+    assert (product.node, product.bias_node) == block.nodes[:2]
+    assert len(block.nodes) == 3
     assert found.groups == alone("x", "y")
     assert found.constants == ()
 

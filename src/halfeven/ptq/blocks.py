@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -50,10 +50,10 @@ class FloatNode:
     reason: str
 
 
-def find_blocks(graph: ir.Graph) -> tuple[list[Block], list[FloatNode]]:
+def find_blocks(graph: ir.Graph, keep: Mapping[str, str]) -> tuple[list[Block], list[FloatNode]]:
     """Every node that computes with real numbers: as a part of a block, or left in float32 with the reason.
 
-    Nodes that compute shapes and indices are neither.
+    Nodes that compute shapes and indices are neither. ``keep``: nodes that are to stay in float32, and why.
     """
     blocks: list[Block] = []
     floats: list[FloatNode] = []
@@ -63,10 +63,11 @@ def find_blocks(graph: ir.Graph) -> tuple[list[Block], list[FloatNode]]:
             continue
         operator = operator_of(node)
         reason = "no integer form is known" if operator is None else _refusal(node, operator)
+        reason = keep.get(str(node.name), reason)
         if operator is None or reason is not None:
             floats.append(float_node(node, str(reason)))
             continue
-        block = _block(node, operator)
+        block = _block(node, operator, keep)
         covered.update(block.nodes)
         blocks.append(block)
     return blocks, floats
@@ -98,12 +99,12 @@ def _refusal(node: ir.Node, operator: Operator) -> str | None:
     return operator.refusal(node)
 
 
-def _block(node: ir.Node, operator: Operator) -> Block:
+def _block(node: ir.Node, operator: Operator, keep: Mapping[str, str]) -> Block:
     nodes, bias = [node], given(node, 2) if operator.role is Role.PRODUCT else None
-    if operator.role is Role.PRODUCT and (add := _bias_add(node)) is not None:
+    if operator.role is Role.PRODUCT and (add := _bias_add(node)) is not None and add.name not in keep:
         nodes.append(add)
         bias = next(v for v in add.inputs if constant(v) is not None)
-    if operator.clamps and (activation := _activation(nodes[-1])) is not None:
+    if operator.clamps and (activation := _activation(nodes[-1])) is not None and activation.name not in keep:
         nodes.append(activation)
     return Block(
         tuple(nodes),

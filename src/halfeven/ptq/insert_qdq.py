@@ -46,7 +46,7 @@ class _Writer:
         self._graph: ir.Graph = model.graph
         nodes = list(self._graph)
         self._nodes = {str(node.name): node for node in nodes}
-        self._integer = {self._nodes[name] for block in placement.blocks for name in block}
+        self._integer = {self._nodes[name] for block in placement.blocks for name in block.nodes}
         self._first = nodes[0]
         self._next = dict(pairwise(nodes))
         self._values = {str(v.name): v for v in self._graph.inputs} | dict(self._graph.initializers)

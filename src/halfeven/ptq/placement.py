@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from halfeven.ptq.blocks import Block, FloatNode, constant_operands, find_blocks, float_node
+from halfeven.interop.values import constant
+from halfeven.ptq.blocks import Block, FloatNode, constant_operands, find_blocks, float_node, real_operands
 from halfeven.ptq.groups import Groups
 from halfeven.ptq.operators import Role, weight_axis
 
@@ -47,6 +48,30 @@ class Product:
 
 
 @dataclass(frozen=True)
+class PlacedBlock:
+    """Nodes that compute one result in integers, no codes between them.
+
+    Attributes
+    ----------
+    nodes : names: the operator, then a bias Add and an activation fused to it.
+    role : of the operator.
+    operands : activations whose codes it reads. constants : constant operands; the weight is none.
+    results : activations whose codes it writes.
+    """
+
+    nodes: tuple[str, ...]
+    role: Role
+    operands: tuple[str, ...]
+    constants: tuple[str, ...]
+    results: tuple[str, ...]
+
+    @property
+    def node(self) -> str:
+        """The operator's name."""
+        return self.nodes[0]
+
+
+@dataclass(frozen=True)
 class Placement:
     """What carries codes in a model, by the names of its values and nodes.
 
@@ -55,14 +80,14 @@ class Placement:
     groups : activations that carry codes, by scale.
     products : nodes with weights and biases.
     constants : constant operands of other nodes, one scale each.
-    blocks : nodes that compute in integers, those fused to one result together: no codes between them.
+    blocks : nodes that compute in integers, those fused to one result together.
     float_nodes : nodes that stay in float32, and why.
     """
 
     groups: tuple[Group, ...]
     products: tuple[Product, ...]
     constants: tuple[str, ...]
-    blocks: tuple[tuple[str, ...], ...]
+    blocks: tuple[PlacedBlock, ...]
     float_nodes: tuple[FloatNode, ...]
 
     @property
@@ -76,8 +101,10 @@ class Placement:
         return tuple(name for group in self.groups for name in group.observed)
 
 
-def place(model: ir.Model) -> Placement:
+def place(model: ir.Model, keep: Mapping[str, str] | None = None) -> Placement:
     """Decide what carries codes in a cleaned-up float model (opset 21, types inferred).
+
+    ``keep`` names nodes that are to stay in float32, each with the reason.
 
     1. An operator of the table reads codes and writes codes; a bias, and a Relu or Clip that alone reads its result,
        belong to it, with no codes between.
@@ -88,7 +115,7 @@ def place(model: ir.Model) -> Placement:
     5. Float inputs that an integer operator reads are quantized on entry. Outputs carry codes where an integer operator
        makes them.
     """
-    blocks, floats = find_blocks(model.graph)
+    blocks, floats = find_blocks(model.graph, keep or {})
     groups = Groups(blocks)
     blocks, idle = groups.drop_idle_moves()
     groups.join_concats()
@@ -98,13 +125,23 @@ def place(model: ir.Model) -> Placement:
         tuple(Group(_names(members), _names(observed)) for members, observed in groups.result(model.graph)),
         tuple(products),
         tuple(dict.fromkeys(_names(constant_operands(blocks)))),
-        tuple(tuple(str(n.name) for n in b.nodes) for b in blocks),
+        tuple(_placed(b) for b in blocks),
         tuple(floats),
     )
 
 
 def _names(values: Iterable[ir.Value]) -> tuple[str, ...]:
     return tuple(str(v.name) for v in values)
+
+
+def _placed(block: Block) -> PlacedBlock:
+    return PlacedBlock(
+        tuple(str(n.name) for n in block.nodes),
+        block.role,
+        _names(real_operands(block)),
+        _names(v for v in block.operands if constant(v) is not None),
+        _names(block.results),
+    )
 
 
 def _product(block: Block) -> Product:

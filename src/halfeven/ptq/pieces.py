@@ -1,0 +1,105 @@
+"""Some nodes of a float model as a session of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+
+from halfeven.errors import ModelError
+from halfeven.interop.structure import reads
+
+Array = np.ndarray
+MOST_THREADS = 8  # each piece has a pool of its own
+SILENT = 4  # onnxruntime's log level for fatal errors alone
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """``outputs = session(inputs)``."""
+
+    session: Any
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Its results from ``values``, which hold its inputs among others.
+
+        Raises
+        ------
+        ModelError
+            If onnxruntime cannot run it.
+        """
+        try:
+            arrays = self.session.run(self.outputs, {name: values[name] for name in self.inputs})
+        except Exception as error:
+            raise ModelError(f"onnxruntime cannot run the float model on this sample: {_words(error)}") from error
+        return dict(zip(self.outputs, arrays, strict=True))
+
+
+class Source:
+    """A model that pieces are taken from."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        graph = model.graph
+        self._model = model
+        self._weights = {tensor.name: tensor for tensor in graph.initializer}
+        self._types = {v.name: v for v in (*graph.value_info, *graph.input, *graph.output)}
+
+    def open(self, nodes: Sequence[onnx.NodeProto], outputs: Sequence[str], threads: int | None = None) -> Piece:
+        """A session of ``nodes``, in the model's order; with one thread it has no pool of its own.
+
+        Raises
+        ------
+        ModelError
+            If onnxruntime cannot load it.
+        """
+        made = {name for node in nodes for name in node.output}
+        needed = dict.fromkeys(name for node in nodes for name in sorted(reads(node)))
+        inputs = tuple(n for n in needed if n not in self._weights and n not in made)
+        weights = [self._weights[n] for n in needed if n in self._weights]
+        graph = onnx.helper.make_graph(nodes, "piece", self._ports(inputs), self._ports(outputs), weights)
+        opsets = self._model.opset_import
+        model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=self._model.ir_version)
+        try:
+            session = ort.InferenceSession(
+                model.SerializeToString(), _options(threads), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise ModelError(f"onnxruntime cannot load the float model: {_words(error)}") from error
+        return Piece(session, inputs, tuple(outputs))
+
+    def _ports(self, names: Sequence[str]) -> list[onnx.ValueInfoProto]:
+        return [self._types.get(n) or onnx.ValueInfoProto(name=n) for n in names]
+
+
+def _options(threads: int | None) -> ort.SessionOptions:
+    _share_memory()
+    options = ort.SessionOptions()
+    options.log_severity_level = SILENT
+    options.intra_op_num_threads = threads or min(cores(), MOST_THREADS)
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # pieces take turns: waiting must be idle
+    return options
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _share_memory() -> None:
+    """One arena for all pieces: each would keep its own, and together hold what the cutting is to save."""
+    info = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(info, None)
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
