@@ -115,3 +115,16 @@ def farthest(qtype: QType, zero: int) -> int:
     """Largest ``|q - Z|`` over the values of the storage type."""
     info = np.iinfo(qtype.storage)
     return max(zero - int(info.min), int(info.max) - zero)
+
+
+def weight_zero(d: Draw, qw: QType, channels: int) -> NDArray[np.int64]:
+    """None, one, or one a channel."""
+    if d.chance(0.5):
+        return np.zeros((), np.int64)
+    return np.asarray(d.zero(qw) if d.chance(0.3) else [d.zero(qw) for _ in range(channels)], np.int64)
+
+
+def bias(d: Draw, channels: int) -> NDArray[np.int64]:
+    """Biases from none to far beyond int32."""
+    size = d.one([0, 1000, 2**20, 2**30, 2**31, 2**40])
+    return d.rng.integers(-size, size, channels, endpoint=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 import numpy as np
-from draw import ACTIVATIONS, TARGETS, WEIGHTS, Array, Case, Draw, farthest
-from numpy.typing import NDArray
+from draw import ACTIVATIONS, TARGETS, WEIGHTS, Array, Case, Draw, bias, farthest, weight_zero
+from random_transposed import conv_transpose
 
 from halfeven.ir import instructions as ir
 from halfeven.ir import moves
@@ -37,22 +37,11 @@ def _conv(d: Draw, groups: int, inputs: int, outputs: int) -> Case:
     channels = groups * outputs
     x = d.laid_out(d.codes(qx, (d.between(1, 2), groups * inputs, *sizes)))
     w = d.codes(qw, (channels, inputs, *window.kernel))
-    x_zero, w_zero, bias = d.zero(qx), _weight_zero(d, qw, channels), _bias(d, channels)
+    x_zero, w_zero, b = d.zero(qx), weight_zero(d, qw, channels), bias(d, channels)
     centered = w.reshape(channels, -1).astype(np.int64) - w_zero.reshape(-1, 1)
-    bound = Accumulator.of(np.abs(centered).sum(axis=1) * farthest(qx, x_zero) + np.abs(bias))
+    bound = Accumulator.of(np.abs(centered).sum(axis=1) * farthest(qx, x_zero) + np.abs(b))
     how = d.rescale(int(bound.bound.max()), channels)
-    return ir.Conv("n", "x", "y", w, w_zero, bias, x_zero, window, groups, bound, how), [x]
-
-
-def _weight_zero(d: Draw, qw: QType, channels: int) -> NDArray[np.int64]:
-    if d.chance(0.5):
-        return np.zeros((), np.int64)
-    return np.asarray(d.zero(qw) if d.chance(0.3) else [d.zero(qw) for _ in range(channels)], np.int64)
-
-
-def _bias(d: Draw, channels: int) -> NDArray[np.int64]:
-    size = d.one([0, 1000, 2**20, 2**30, 2**31, 2**40])
-    return d.rng.integers(-size, size, channels, endpoint=True)
+    return ir.Conv("n", "x", "y", w, w_zero, b, x_zero, window, groups, bound, how), [x]
 
 
 def linear(d: Draw) -> Case:
@@ -62,10 +51,10 @@ def linear(d: Draw) -> Case:
     lead = d.one([(), (1,), (5,), (2, 3), (37,), (0, 2)])
     x = d.laid_out(d.codes(qx, (*lead, depth)))
     w = d.codes(qw, (depth, columns))
-    x_zero, w_zero, bias = d.zero(qx), _weight_zero(d, qw, columns), _bias(d, columns)
-    bound = Accumulator.of(np.abs(w.astype(np.int64) - w_zero).sum(axis=0) * farthest(qx, x_zero) + np.abs(bias))
+    x_zero, w_zero, b = d.zero(qx), weight_zero(d, qw, columns), bias(d, columns)
+    bound = Accumulator.of(np.abs(w.astype(np.int64) - w_zero).sum(axis=0) * farthest(qx, x_zero) + np.abs(b))
     how = d.rescale(int(bound.bound.max()), columns)
-    return ir.Linear("n", "x", "y", w, w_zero, bias, x_zero, bound, how), [x]
+    return ir.Linear("n", "x", "y", w, w_zero, b, x_zero, bound, how), [x]
 
 
 def matmul(d: Draw) -> Case:
@@ -307,9 +296,9 @@ def resize_nearest(d: Draw) -> Case:
 KINDS: dict[str, Callable[[Draw], Case]] = {
     f.__name__: f
     for f in (
-        conv, depthwise, linear, matmul, add, mul, requantize, table, max_pool, average_pool, reduce_mean, softmax,
-        quantize, dequantize, concat, reshape, flatten, transpose, squeeze, unsqueeze, slice_, gather, expand, tile,
-        pad, depth_to_space, space_to_depth, resize_nearest,
+        conv, depthwise, conv_transpose, linear, matmul, add, mul, requantize, table, max_pool, average_pool,
+        reduce_mean, softmax, quantize, dequantize, concat, reshape, flatten, transpose, squeeze, unsqueeze, slice_,
+        gather, expand, tile, pad, depth_to_space, space_to_depth, resize_nearest,
     )
 }  # fmt: skip
 

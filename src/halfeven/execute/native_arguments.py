@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from halfeven import _native
 from halfeven.errors import ParameterError
 from halfeven.execute import windows
-from halfeven.ir.instructions import Window
 from halfeven.ir.rescale import Rescale, Target
+from halfeven.ir.window import Window
 from halfeven.numerics.multiplier import Multiplier
 from halfeven.numerics.profile import Requantize
 from halfeven.ops.numpy_requantize import kernel_multiplier

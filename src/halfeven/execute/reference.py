@@ -14,8 +14,10 @@ from halfeven.errors import AccumulatorError, ParameterError
 from halfeven.execute import windows
 from halfeven.execute.exact import centered, rescale, write
 from halfeven.execute.moves import move
+from halfeven.execute.reference_transposed import conv_transpose
 from halfeven.ir import instructions as ir
 from halfeven.ir.moves import MOVES, Move
+from halfeven.ir.transposed import ConvTranspose
 from halfeven.numerics import affine
 from halfeven.numerics.product import convolve
 from halfeven.numerics.requantize import scale_accumulator
@@ -159,6 +161,8 @@ def _softmax(i: ir.Softmax, arrays: Sequence[Array]) -> tuple[Array, ...]:
 def _move(instruction: Move, arrays: Sequence[Array]) -> tuple[Array, ...]:
     return move(instruction, arrays)
 
+
+step.register(ConvTranspose)(conv_transpose)
 
 for _kind in MOVES:
     step.register(_kind)(_move)

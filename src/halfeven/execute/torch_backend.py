@@ -19,16 +19,17 @@ from torch import Tensor
 from halfeven.errors import ParameterError, UnavailableError
 from halfeven.execute import reference, windows
 from halfeven.execute.moves import move
-from halfeven.execute.torch_codes import centered, divide_half_even, farthest, mean, rescale, write
+from halfeven.execute.torch_codes import INT32_BITS, centered, divide_half_even, farthest, mean, rescale, write
 from halfeven.execute.torch_sums import convolve, matrix_product, sum_of_taps, taps_of
+from halfeven.execute.torch_transposed import conv_transpose
 from halfeven.ir import instructions as ir
 from halfeven.ir.moves import MOVES, Concat, Move, Pad
+from halfeven.ir.transposed import ConvTranspose
 from halfeven.ops import torch_ops
 from halfeven.ops.torch_params import placed, storage
 from halfeven.ops.torch_shift import scale_half
 
 Array = NDArray[Any]
-INT32_BITS = 32
 OUTSIDE = -1
 
 
@@ -187,6 +188,8 @@ def _take(x: Tensor, place: Array, fill: int) -> Tensor:
     taken = wide[index.clamp(min=0)] if x.numel() else wide.new_zeros(place.shape)
     return torch.where(index == OUTSIDE, fill, taken).to(x.dtype)
 
+
+step.register(ConvTranspose)(conv_transpose)
 
 for _kind in MOVES:
     if _kind is not Concat:

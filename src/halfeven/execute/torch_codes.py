@@ -11,6 +11,8 @@ from halfeven.ir.rescale import MeanRescale, Rescale, Target
 from halfeven.ops.torch_params import storage
 from halfeven.ops.torch_requantize import LIMIT, scale_accumulator
 
+INT32_BITS = 32
+
 
 def centered(codes: Tensor, zero: int) -> Tensor:
     """``q - Z`` as int64."""

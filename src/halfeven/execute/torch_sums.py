@@ -18,7 +18,7 @@ from torch import Tensor
 
 from halfeven.errors import AccumulatorError
 from halfeven.execute import windows
-from halfeven.ir.instructions import Window
+from halfeven.ir.window import Window
 
 FLOAT32_SUMS = 2**24
 FLOAT64_SUMS = 2**53

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfeven.errors import ParameterError
-from halfeven.ir.instructions import Window
+from halfeven.ir.window import Window
 
 
 def output_size(size: int, window: Window, axis: int) -> int:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from halfeven.ir.moves import Concat, Move
 from halfeven.ir.rescale import Accumulator, MeanRescale, Rescale, Target
+from halfeven.ir.transposed import ConvTranspose
+from halfeven.ir.window import Window
 from halfeven.numerics.multiplier import Multiplier
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import Profile
@@ -50,23 +52,6 @@ class Requantize:
     y: str
     x_zero: int
     rescale: Rescale
-
-
-@dataclass(frozen=True, eq=False)
-class Window:
-    """Sliding window over the spatial axes. ``pads`` is (begin, end) for each axis."""
-
-    kernel: tuple[int, ...]
-    strides: tuple[int, ...]
-    pads: tuple[tuple[int, int], ...]
-    dilations: tuple[int, ...]
-    ceil_mode: bool = False
-
-    def __str__(self) -> str:
-        text = "x".join(map(str, self.kernel))
-        text += f" stride {self.strides}" if set(self.strides) - {1} else ""
-        text += f" pads {self.pads}" if any(map(any, self.pads)) else ""
-        return text + (f" dilation {self.dilations}" if set(self.dilations) - {1} else "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,6 +231,7 @@ Instruction = (
     | Dequantize
     | Requantize
     | Conv
+    | ConvTranspose
     | Linear
     | MatMul
     | Add

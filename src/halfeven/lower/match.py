@@ -10,7 +10,8 @@ from halfeven.interop.qdq import read_quantize
 from halfeven.lower.site import NotLowered, Site, real_constant
 from halfeven.numerics.profile import Profile
 
-PRODUCTS = ("Conv", "Gemm", "MatMul")
+CONVOLUTIONS = ("Conv", "ConvTranspose")
+PRODUCTS = (*CONVOLUTIONS, "Gemm", "MatMul")
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _one_a_channel(bias: ir.Value | None, product: ir.Node) -> bool:
     if not long:
         return True
     from_the_end = len(shape) - long[0]
-    if product.op_type == "Conv":
+    if product.op_type in CONVOLUTIONS:
         weight = product.inputs[1]
         rank = None if weight is None or weight.shape is None else weight.shape.rank()
         return len(long) == 1 and rank is not None and from_the_end == rank - 1

@@ -27,8 +27,22 @@ def weight_of(site: Site, index: int, axis: int) -> tuple[Operand, Integers]:
     return operand, operand.constant
 
 
-def bias_codes(site: Site, value: Any, x: AffineParams, w: AffineParams, channels: int) -> NDArray[np.int64]:
+def bias_value(site: Site) -> Any:
+    """The product's bias: its third operand, or what an Add puts on its result; None where it has neither."""
+    value = site.node.inputs[2] if len(site.node.inputs) > 2 else None  # noqa: PLR2004
+    if value is not None and site.bias is not None:
+        raise NotLowered("it has two biases")
+    return site.bias if value is None else value
+
+
+def bias_codes(
+    site: Site, value: Any, x: AffineParams, w_scale: NDArray[np.float32], channels: int
+) -> NDArray[np.int64]:
     """Bias codes at ``S1 S2``: int32 codes as stored when they already are at that scale, else from the real values.
+
+    Parameters
+    ----------
+    w_scale : of the weight, () or (channels,).
 
     Source: docs/math/conv.md, "Bias".
     """
@@ -39,7 +53,7 @@ def bias_codes(site: Site, value: Any, x: AffineParams, w: AffineParams, channel
         raise NotLowered("its bias is not constant")
     if real.size not in (1, channels):
         raise NotLowered(f"its bias has {real.size} values for {channels} channels")
-    scale = x.scale.astype(np.float64) * w.scale.astype(np.float64)
+    scale = x.scale.astype(np.float64) * w_scale.astype(np.float64)
     stored = _stored_codes(site, value, scale)
     codes = quantize_bias(real.reshape(-1), scale) if stored is None else stored.reshape(-1)
     return np.broadcast_to(codes, (channels,)).astype(np.int64)
@@ -62,6 +76,10 @@ def accumulator(x: AffineParams, weight: Integers, bias: NDArray[np.int64]) -> A
     ----------
     weight : centered, (channels, everything that is summed).
     """
+    return bounded(x, np.abs(weight.astype(np.int64)).sum(axis=1), bias)
+
+
+def bounded(x: AffineParams, sums: NDArray[np.int64], bias: NDArray[np.int64]) -> Accumulator:
+    """``|acc| <= sums max |x - Zx| + |b|`` for each channel, from ``sums`` of ``|w|``."""
     farthest = max(int(x.zero_point) - x.qtype.qmin, x.qtype.qmax - int(x.zero_point))
-    total = np.abs(weight.astype(np.int64)).sum(axis=1) * farthest
-    return Accumulator.of(total + np.abs(bias))
+    return Accumulator.of(sums * farthest + np.abs(bias))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from halfeven.ir.instructions import Conv, Instruction, Window
+from halfeven.ir.instructions import Conv, Instruction
+from halfeven.ir.window import Window
 from halfeven.lower.rules.window import read_window
 from halfeven.lower.scaling import rescale
 from halfeven.lower.site import NotLowered, Site
-from halfeven.lower.weights import accumulator, bias_codes, weight_of
+from halfeven.lower.weights import accumulator, bias_codes, bias_value, weight_of
 
 
 def lower(site: Site) -> list[Instruction]:
@@ -17,10 +18,7 @@ def lower(site: Site) -> list[Instruction]:
     w, codes = weight_of(site, 1, axis=0)
     group, channels = site.integer("group", 1), codes.shape[0]
     window = _window(site, codes.shape[2:])
-    value = site.node.inputs[2] if len(site.node.inputs) > 2 else None  # noqa: PLR2004
-    if value is not None and site.bias is not None:
-        raise NotLowered("it has two biases")
-    bias = bias_codes(site, site.bias if value is None else value, x.params, w.params, channels)
+    bias = bias_codes(site, bias_value(site), x.params, w.params.scale, channels)
     zero = w.params.zero_point.astype(np.int64)
     centered = codes.astype(np.int64).reshape(channels, -1) - zero.reshape(-1, 1)
     bound = accumulator(x.params, centered, bias)

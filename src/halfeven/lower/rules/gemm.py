@@ -7,7 +7,7 @@ import numpy as np
 from halfeven.ir.instructions import Instruction, Linear
 from halfeven.lower.scaling import rescale
 from halfeven.lower.site import NotLowered, Operand, Site
-from halfeven.lower.weights import accumulator, bias_codes, weight_of
+from halfeven.lower.weights import accumulator, bias_codes, bias_value, weight_of
 
 
 def lower(site: Site) -> list[Instruction]:
@@ -16,16 +16,13 @@ def lower(site: Site) -> list[Instruction]:
         raise NotLowered("Gemm with transA, alpha or beta has no integer form here")
     transposed = bool(site.integer("transB", 0))
     w, codes = weight_of(site, 1, axis=0 if transposed else 1)
-    value = site.node.inputs[2] if len(site.node.inputs) > 2 else None  # noqa: PLR2004
-    if value is not None and site.bias is not None:
-        raise NotLowered("it has two biases")
-    return linear(site, w, codes.T if transposed else codes, site.bias if value is None else value)
+    return linear(site, w, codes.T if transposed else codes, bias_value(site))
 
 
-def linear(site: Site, w: Operand, codes: np.ndarray, bias_value: object) -> list[Instruction]:
+def linear(site: Site, w: Operand, codes: np.ndarray, value: object) -> list[Instruction]:
     """Linear of ``x (..., K)`` and ``codes (K, N)``."""
     x = site.activation(0)
-    bias = bias_codes(site, bias_value, x.params, w.params, codes.shape[1])
+    bias = bias_codes(site, value, x.params, w.params.scale, codes.shape[1])
     zero = w.params.zero_point.astype(np.int64)
     bound = accumulator(x.params, (codes.astype(np.int64) - zero).T, bias)
     how = rescale(site, x.params.scale, w.params.scale)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from halfeven.ir.instructions import Window
+from halfeven.ir.window import Window
 from halfeven.lower.site import NotLowered, Site
 
 
@@ -27,15 +27,20 @@ def _same(
     site: Site, kernel: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...], auto: str
 ) -> list[int]:
     """Pads of SAME: out = ceil(in / stride). They depend on the size, so that must be known."""
-    value = site.node.inputs[0]
-    shape = None if value is None or value.shape is None else list(value.shape)[2:]
-    if shape is None or not all(isinstance(n, int) for n in shape):
-        raise NotLowered(f"auto_pad {auto} needs a fixed input size")
     begins, ends = [], []
-    for n, k, s, d in zip(shape, kernel, strides, dilations, strict=True):
-        size = int(str(n))
+    for size, k, s, d in zip(spatial_sizes(site), kernel, strides, dilations, strict=True):
         total = max((-(-size // s) - 1) * s + d * (k - 1) + 1 - size, 0)
         small, large = total // 2, total - total // 2
         begins.append(small if auto == "SAME_UPPER" else large)
         ends.append(large if auto == "SAME_UPPER" else small)
     return begins + ends
+
+
+def spatial_sizes(site: Site) -> list[int]:
+    """The spatial sizes of the first operand; NotLowered where they are dynamic."""
+    value = site.node.inputs[0]
+    shape = [] if value is None or value.shape is None else list(value.shape)[2:]
+    sizes = [n for n in shape if isinstance(n, int)]
+    if not sizes or len(sizes) < len(shape):
+        raise NotLowered("its padding follows from its input's size, which is not fixed")
+    return sizes

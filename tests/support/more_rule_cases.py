@@ -1,0 +1,60 @@
+"""Further one-operator models that the rules are tried on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from one_operator import OneOperator
+from rule_cases import A8, A16, OUT8, OUT16, OUTU, U8, bias, weight, wide
+
+from halfeven.numerics.params import AffineParams
+
+
+def transposed(
+    x: AffineParams,
+    out: AffineParams,
+    w_shape: tuple[int, ...],
+    in_shape: tuple[int, ...],
+    *,
+    axis: int | None = 1,
+    zero: bool = False,
+    activation: str | None = None,
+    **attributes: Any,
+) -> OneOperator:
+    """A ConvTranspose with a bias; its weight is (C, O / group, *kernel)."""
+    w, group = weight(w_shape, axis, zero=zero), attributes.get("group", 1)
+    scales = np.tile(w.params.scale, group) if axis is not None else w.params.scale
+    repeated = AffineParams(scales, 0, w.params.qtype, 0 if axis is not None else None)
+    b = bias(x, type(w)(w.codes, repeated), w_shape[1] * group)
+    return OneOperator("ConvTranspose", [(in_shape, x)], out, [w, b], attributes, activation)
+
+
+MORE = {
+    "transposed": transposed(A8, wide(OUT8, 4), (5, 4, 2, 2), (2, 5, 6, 5), strides=[2, 2]),
+    "transposed relu": transposed(A8, wide(OUT8, 4), (5, 4, 2, 2), (1, 5, 3, 3), strides=[2, 2], activation="Relu"),
+    "transposed overlapping": transposed(
+        U8, wide(OUTU, 4), (5, 4, 4, 3), (1, 5, 4, 4), strides=[2, 1], pads=[1, 0, 0, 2]
+    ),
+    "transposed stride beyond kernel": transposed(A8, wide(OUT8, 2), (5, 4, 2, 1), (1, 5, 3, 4), strides=[3, 2]),
+    "transposed dilated": transposed(
+        A8, wide(OUT8, 4), (5, 4, 3, 2), (1, 5, 4, 4), strides=[2, 3], dilations=[2, 2], output_padding=[1, 2]
+    ),
+    "transposed grouped": transposed(A8, wide(OUT8, 2), (6, 2, 3, 3), (2, 6, 4, 3), strides=[2, 2], group=3),
+    "transposed depthwise": transposed(A8, OUT8, (6, 1, 4, 4), (1, 6, 4, 4), strides=[2, 2], pads=[1] * 4, group=6),
+    "transposed weight zero points": transposed(
+        A8, wide(OUT8, 4), (5, 4, 3, 3), (1, 5, 3, 3), zero=True, strides=[2, 2]
+    ),
+    "transposed one weight scale": transposed(A8, wide(OUT8, 4), (5, 4, 3, 3), (1, 5, 3, 3), axis=None),
+    "transposed 1-D": transposed(A8, wide(OUT8, 4), (5, 4, 4), (2, 5, 7), strides=[2], pads=[1, 1]),
+    "transposed output shape": transposed(
+        A8, wide(OUT8, 4), (5, 4, 4, 3), (1, 5, 4, 4), strides=[2, 2], output_shape=[9, 7]
+    ),
+    "transposed same upper": transposed(
+        A8, wide(OUT8, 4), (5, 4, 3, 4), (1, 5, 4, 3), strides=[2, 3], auto_pad="SAME_UPPER"
+    ),
+    "transposed same lower": transposed(
+        A8, wide(OUT8, 4), (5, 4, 4, 3), (1, 5, 4, 4), strides=[2, 2], auto_pad="SAME_LOWER"
+    ),
+    "transposed int16": transposed(A16, wide(OUT16, 4), (5, 4, 3, 3), (1, 5, 4, 4), strides=[2, 2]),
+}
