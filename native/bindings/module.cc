@@ -22,9 +22,7 @@ std::vector<IsaRow> isa_names() {
   return rows;
 }
 
-std::string_view active_isa() {
-  return native::isa_infos()[static_cast<std::size_t>(native::active_isa())].name;
-}
+std::string_view active_isa() { return native::isa_infos()[static_cast<std::size_t>(native::active_isa())].name; }
 
 template <class Function, std::size_t N>
 void append_names(std::vector<std::string_view>& names, const native::Kernel<Function> (&table)[N]) {
