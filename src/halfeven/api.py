@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from halfeven.ptq.quantize import Progress, PtqResult
+    from halfeven.report.comparison import Comparison
 
 Array = NDArray[Any]
 BACKENDS = ("native", "reference", "torch", "onnxruntime")
@@ -104,6 +105,42 @@ class QuantizedModel:
         wanted = [p.codes or p.name for p in self.outputs]
         found = execute.run_program(self.program, values, wanted, _backend(backend, threads))
         return {p.name: found[p.codes or p.name] for p in self.outputs}
+
+    def compare(
+        self,
+        float_model: str | os.PathLike[str] | onnx.ModelProto,
+        data: Any,
+        *,
+        limit: int | None = None,
+        speed: bool = True,
+        progress: Progress | None = None,
+    ) -> Comparison:
+        """Hold every layer against the float model that this one was made from, over samples.
+
+        Parameters
+        ----------
+        data : samples, in any form that :func:`quantize_model` takes.
+        limit : at most so many of them.
+        speed : also time both models; everything else follows from models and data alone.
+        progress : called with (samples done, their number or None).
+
+        Raises
+        ------
+        ModelError, DataError, NotANumberError, ParameterError
+            One line each, naming the model, tensor or sample.
+        """
+        from halfeven.report.compare import compare  # noqa: PLC0415
+
+        return compare(
+            self.program,
+            self._graph,
+            float_model,
+            data,
+            source=self.source,
+            limit=limit,
+            speed=speed,
+            progress=progress,
+        )
 
     def _named(self, feeds: Mapping[str, ArrayLike]) -> tuple[Port, ...]:
         names = [p.name for p in self.inputs]
@@ -226,14 +263,16 @@ def load(
 
     Parameters
     ----------
-    path : QDQ ONNX, ours or another tool's.
+    path : ONNX with QuantizeLinear and DequantizeLinear, or with operators on codes (QLinearConv and the like); ours or
+        another tool's. It is written back in the first form.
     profile : the arithmetic that its nodes mean; by default what the file's own metadata names, else ``onnxruntime``.
     strict : refuse a model of which a part runs in float32.
     """
-    from halfeven.interop import metadata, read_model  # noqa: PLC0415
+    from halfeven.interop import metadata, read_model, rewrite_qoperators  # noqa: PLC0415
     from halfeven.lower import lower  # noqa: PLC0415
 
     model = read_model(path)
+    rewrite_qoperators(model)
     named = metadata(model).get("halfeven.profile", ONNXRUNTIME.name)
     if not any(node.op_type in ("QuantizeLinear", "DequantizeLinear") for node in model.graph):
         raise ModelError(

@@ -6,6 +6,7 @@ from halfeven.interop.clean_up import CleanUp, Step, clean_up
 from halfeven.interop.describe import Description, Port, describe
 from halfeven.interop.equality import Equality, check_equal
 from halfeven.interop.metadata import metadata, set_metadata, source_of
+from halfeven.interop.qoperator import rewrite_qoperators
 from halfeven.interop.read import read_model
 from halfeven.interop.write import producer_version, to_bytes, write_model
 
@@ -21,6 +22,7 @@ __all__ = [
     "metadata",
     "producer_version",
     "read_model",
+    "rewrite_qoperators",
     "set_metadata",
     "source_of",
     "to_bytes",
