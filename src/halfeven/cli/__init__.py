@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from halfeven.cli import console, demo, info, inspect, quantize, run, verify
+from halfeven.cli import compare, console, demo, info, inspect, quantize, run, verify
 from halfeven.errors import HalfevenError
 
 DONE, FAILED, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("quantize")(quantize.command)
 app.command("run")(run.command)
 app.command("verify")(verify.command)
+app.command("compare")(compare.command)
 app.command("inspect")(inspect.command)
 app.command("info")(info.command)
 app.command("demo")(demo.command)

@@ -49,7 +49,7 @@ def run_program(
     for k in todo:
         instruction = program.instructions[k]
         arrays = [alive[name] for name in operands(instruction)]
-        alive.update(zip(results(instruction), _step(instruction, arrays, backend), strict=True))
+        alive.update(zip(results(instruction), run_step(instruction, arrays, backend), strict=True))
         for name in operands(instruction):
             uses[name] -= 1
             if not uses[name]:
@@ -57,7 +57,8 @@ def run_program(
     return {name: backend.to_numpy(alive[name]) for name in wanted}
 
 
-def _step(instruction: Instruction, arrays: Sequence[Any], backend: Backend) -> tuple[Any, ...]:
+def run_step(instruction: Instruction, arrays: Sequence[Any], backend: Backend) -> tuple[Any, ...]:
+    """Results of one instruction, in the backend's arrays; an error names the instruction."""
     try:
         if isinstance(instruction, Float):
             outputs = run_float(instruction, [backend.to_numpy(a) for a in arrays])

@@ -1,0 +1,53 @@
+"""``halfeven compare``: every layer of a quantized model against the float model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halfeven import api
+from halfeven.cli import console
+from halfeven.cli.options import Debug, Profile
+from halfeven.report.text import text, worst_rows
+from halfeven.report.whole_file import check_place
+
+SHOWN = 20
+
+
+def command(
+    float_model: Annotated[Path, typer.Argument(metavar="FLOAT.onnx", help="Float ONNX model.", show_default=False)],
+    model: Annotated[
+        Path, typer.Argument(metavar="QUANT.onnx", help="The model quantized from it.", show_default=False)
+    ],
+    data: Annotated[Path, typer.Option(metavar="PATH", help="Samples: a .npz, or a folder of .npy files.")],
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many samples; by default all.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one self-contained page.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one row a layer.")] = None,
+    speed: Annotated[bool, typer.Option(help="Time both models on the first sample.")] = True,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show every layer, not just those with the largest errors.")
+    ] = False,
+    profile: Profile = None,
+    debug: Debug = False,  # noqa: ARG001  read by main
+) -> None:
+    """Compare a quantized model with its float model layer by layer, and say what to do about the errors."""
+    for place in filter(None, (html, csv)):
+        check_place(place)
+    loaded = api.load(model, profile)
+    with console.progress("comparing") as progress:
+        found = loaded.compare(float_model, data, limit=limit, speed=speed, progress=progress)
+    if csv is not None:
+        found.to_csv(csv)
+    if html is not None:
+        found.to_html(html)
+    out = console.out()
+    rows = found.rows if full else worst_rows(found, SHOWN)
+    out.print(text(found, rows), markup=False)
+    if len(rows) < len(found.rows):
+        out.print(
+            f"{len(rows)} of {len(found.rows)} layers shown, those with the largest errors alone: --full shows all"
+        )
+    for path in filter(None, (csv, html)):
+        out.print(f"written: {path}", markup=False)

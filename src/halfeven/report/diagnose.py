@@ -1,0 +1,176 @@
+"""From a layer's numbers to words: what is wrong with it, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from halfeven.ir.instructions import Float
+from halfeven.report.diagnose_input import input_findings
+from halfeven.report.finding import Finding, Kind, Severity
+from halfeven.report.row import LayerRow
+from halfeven.report.thresholds import (
+    CLIP_SHARE,
+    CONSTANT_SHARE,
+    FINE_DB,
+    HALF_DB,
+    LOST_SHARE,
+    ONE_SIDED_DB,
+    OUTLIER_RATIO,
+    PINNED_SHARE,
+    PINNED_STEPS,
+    POOR_DB,
+    SCALED_DB,
+    SCALED_RATIO,
+    WEAK_DB,
+)
+
+
+def diagnose(row: LayerRow, operands: Sequence[LayerRow] = ()) -> tuple[Finding, ...]:
+    """What a layer suffers from, worst first; nothing for a layer that is fine. ``operands``: the layers it reads.
+
+    A layer's own error (``alone``) is put down to the part that makes at least half of it: its result's codes
+    (truncation, outlier channels, a one-sided range, or plain rounding), its weights, else the codes that it reads.
+    """
+    if isinstance(row.layer.instruction, Float):
+        return (Finding(Kind.FLOAT, Severity.NOTE, row.layer.instruction.reason), *_inherited(row))
+    scaled = tuple(_scaled(row))
+    if scaled:
+        return scaled
+    if row.is_input:
+        found = [*input_findings(row)] or [*_own(row, ()), *_notes(row)]
+    else:
+        found = [*_pinned(row), *_own(row, operands), *_notes(row)]
+    if not any(f.severity > Severity.NOTE for f in found):
+        found += _inherited(row)
+    return tuple(sorted(found, key=lambda f: -f.severity))
+
+
+def _scaled(row: LayerRow) -> Iterator[Finding]:
+    sums = row.sums.accumulated
+    gains = sums.gains[sums.f_energy > 0]
+    if row.sqnr_db >= WEAK_DB or sums.sqnr_beside_gains_db - row.sqnr_db < SCALED_DB or not gains.size:
+        return
+    lo, hi = float(gains.min()), float(gains.max())
+    if lo <= 0 or hi / lo < SCALED_RATIO:
+        return
+    yield Finding(
+        Kind.SCALED,
+        Severity.NOTE,
+        f"each channel is a multiple of the float model's, {lo:.2g} to {hi:.2g} times; beside these factors the SQNR "
+        f"is {sums.sqnr_beside_gains_db:.1f} dB",
+    )
+
+
+def _pinned(row: LayerRow) -> Iterator[Finding]:
+    counts = row.sums.counts
+    if counts is None or not row.is_output or row.at_qmin is None or row.at_qmax is None:
+        return
+    ends = (
+        ("low", row.at_qmin, counts.qmin_error / max(1, counts.at_qmin)),
+        ("high", row.at_qmax, -counts.qmax_error / max(1, counts.at_qmax)),
+    )
+    for end, share, missing in ends:
+        if share >= PINNED_SHARE and missing >= PINNED_STEPS:
+            yield Finding(
+                Kind.PINNED,
+                Severity.PROBLEM,
+                f"{share:.1%} of this output's codes are the {end}est one, where the float model goes {missing:.1f} "
+                "steps further on average",
+            )
+
+
+def _own(row: LayerRow, operands: Sequence[LayerRow]) -> Iterator[Finding]:
+    """Why the layer's own error is large, where it is."""
+    own = row.rounding_sqnr_db if row.alone_sqnr_db is None else row.alone_sqnr_db
+    if own is None or own >= WEAK_DB or not math.isfinite(own):
+        return
+    severity = Severity.PROBLEM if own < POOR_DB else Severity.WEAK
+    if row.rounding_sqnr_db is not None and row.rounding_sqnr_db - own < HALF_DB:
+        yield _of_codes(row, severity)
+    elif row.weight_sqnr_db is not None and row.weight_sqnr_db - own < HALF_DB:
+        text = (
+            f"its weight's {row.weight_bits}-bit codes have {row.weight_sqnr_db:.1f} dB, the layer alone {own:.1f} dB"
+        )
+        yield Finding(Kind.WEIGHTS, severity, text)
+    else:
+        yield _of_operands(row, own, severity, operands)
+
+
+def _of_codes(row: LayerRow, severity: Severity) -> Finding:
+    """What is wrong with the scale of the layer's result."""
+    if row.sums.counts is not None and row.sums.rounding is not None:
+        energy = float(row.sums.rounding.e_energy.sum())
+        if row.sums.counts.clip_energy > CLIP_SHARE * energy:
+            return Finding(Kind.TRUNCATION, severity, _truncation(row, row.sums.counts.clip_energy / energy))
+    if row.channel_ratio is not None and row.channel_ratio >= OUTLIER_RATIO:
+        text = f"the largest of {row.channels} channels reaches {row.channel_ratio:.0f} times as far as the median one"
+        return Finding(Kind.OUTLIERS, severity, text)
+    if one_sided_db(row) >= ONE_SIDED_DB:
+        return Finding(Kind.ASYMMETRY, severity, _one_sided(row))
+    text = f"the range fits, yet {row.qtype} codes leave {_db(row.rounding_sqnr_db)}"
+    return Finding(Kind.ROUNDING, severity, text)
+
+
+def _of_operands(row: LayerRow, own: float, severity: Severity, operands: Sequence[LayerRow]) -> Finding:
+    """What the layer reads is put on codes too coarse for what it computes."""
+    text = f"alone it has {own:.1f} dB, though its result's codes have {_db(row.rounding_sqnr_db)}"
+    text += f" and its weight's {_db(row.weight_sqnr_db)}" if row.weight_sqnr_db is not None else ""
+    text += ": it enlarges the rounding of what it reads"
+    known = [r for r in operands if r.rounding_sqnr_db is not None]
+    if known:
+        coarsest = min(known, key=lambda r: r.rounding_sqnr_db or 0.0)
+        one_sided = ", one-sided" if one_sided_db(coarsest) >= ONE_SIDED_DB else ""
+        text += f", '{coarsest.name}' ({_db(coarsest.rounding_sqnr_db)}{one_sided})"
+    return Finding(Kind.OPERANDS, severity, text)
+
+
+def _truncation(row: LayerRow, share: float) -> str:
+    return (
+        f"values reach [{row.lo:.4g}, {row.hi:.4g}], the codes [{row.representable_lo:.4g}, {row.representable_hi:.4g}]"
+        f": {row.clipped:.2%} are cut off, which makes {min(1.0, share):.0%} of the error"
+    )
+
+
+def one_sided_db(row: LayerRow) -> float:
+    """What asymmetric codes would gain: ``20 log10`` of the ratio of steps; 0 where they are asymmetric already."""
+    params = row.layer.params
+    if params is None or not params.qtype.signed or params.zero_point.any():
+        return 0.0
+    lo, hi = min(row.lo, 0.0), max(row.hi, 0.0)
+    return 20 * math.log10(2 * max(-lo, hi) / (hi - lo)) if hi > lo else 0.0
+
+
+def _one_sided(row: LayerRow) -> str:
+    return (
+        f"values lie in [{row.lo:.4g}, {row.hi:.4g}], the codes are symmetric: nearly half of them are never used; "
+        f"asymmetric ones gain {one_sided_db(row):.1f} dB"
+    )
+
+
+def _notes(row: LayerRow) -> Iterator[Finding]:
+    """What could be better, beside the largest part of the error."""
+    rounding = row.rounding_sqnr_db
+    own = math.inf if row.alone_sqnr_db is None else row.alone_sqnr_db
+    if rounding is not None and own >= WEAK_DB and rounding < FINE_DB and one_sided_db(row) >= ONE_SIDED_DB:
+        yield Finding(Kind.ASYMMETRY, Severity.NOTE, _one_sided(row))
+    if row.lost_channels >= max(1.0, LOST_SHARE * row.channels):
+        text = f"{row.lost_channels} of {row.channels} channels are one code throughout, though their values vary"
+        yield Finding(Kind.LOST, Severity.WEAK, text)
+    if row.dead_channels:
+        text = f"{row.dead_channels} of {row.channels} channels are constant in the float model on these samples"
+        yield Finding(Kind.DEAD, Severity.NOTE, text)
+    if row.sqnr_db < WEAK_DB and row.sums.accumulated.constant_share > CONSTANT_SHARE:
+        share = row.sums.accumulated.constant_share
+        text = f"{share:.0%} of the error's energy is a constant offset for each channel"
+        yield Finding(Kind.BIAS, Severity.WEAK, text)
+
+
+def _inherited(row: LayerRow) -> Iterator[Finding]:
+    if row.sqnr_db < POOR_DB:
+        alone = "" if row.alone_sqnr_db is None else f"; alone it has {_db(row.alone_sqnr_db)}"
+        yield Finding(Kind.INHERITED, Severity.NOTE, f"the error comes from the layers before it{alone}")
+
+
+def _db(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} dB"

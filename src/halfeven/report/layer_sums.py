@@ -1,0 +1,75 @@
+"""Everything that is added up of one layer, over all samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+
+from halfeven.numerics.params import AffineParams
+from halfeven.ops import numpy_native
+from halfeven.report.channels import axis_for
+from halfeven.report.code_counts import CodeCounts, code_counts
+from halfeven.report.error_sums import ErrorSums, error_sums
+
+Array = NDArray[Any]
+Sums = TypeVar("Sums", ErrorSums, CodeCounts)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSums:
+    """Errors of one layer's result against the float model's, in three ways; mergeable.
+
+    Attributes
+    ----------
+    accumulated : the quantized run, in which every layer before has left its error.
+    alone : this layer alone, run on the float model's values quantized at its inputs; None where those are not known.
+    rounding : the float model's own result put on this layer's codes and back; None in float32.
+    counts : of codes; None in float32.
+    """
+
+    accumulated: ErrorSums
+    alone: ErrorSums | None
+    rounding: ErrorSums | None
+    counts: CodeCounts | None
+
+    def merge(self, other: LayerSums) -> LayerSums:
+        """Of both sets of samples."""
+        return LayerSums(
+            self.accumulated.merge(other.accumulated),
+            _merged(self.alone, other.alone),
+            _merged(self.rounding, other.rounding),
+            _merged(self.counts, other.counts),
+        )
+
+
+def _merged(a: Sums | None, b: Sums | None) -> Sums | None:
+    return None if a is None or b is None else a.merge(b)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One layer's result on one sample.
+
+    Attributes
+    ----------
+    real : the float model's. run : the quantized run's. alone : this layer's on the float model's values, or None.
+    ideal : the float model's result on this layer's codes. All but ``real`` are codes where ``params`` is given.
+    """
+
+    real: Array
+    run: Array
+    alone: Array | None
+    ideal: Array
+
+
+def layer_sums(seen: Seen, params: AffineParams | None, axis: int) -> LayerSums:
+    """Of one sample. Codes are compared as the real values that DequantizeLinear makes of them."""
+    f, along = seen.real, axis_for(axis, seen.real.ndim)
+    if params is None:
+        alone = None if seen.alone is None else error_sums(f, seen.alone, along)
+        return LayerSums(error_sums(f, seen.run, along), alone, None, None)
+    run, ideal = (numpy_native.dequantize(codes, params) for codes in (seen.run, seen.ideal))
+    alone = None if seen.alone is None else error_sums(f, numpy_native.dequantize(seen.alone, params), along)
+    return LayerSums(error_sums(f, run, along), alone, error_sums(f, ideal, along), code_counts(f, seen.run, params))
