@@ -13,7 +13,7 @@ from halfeven.numerics.profile import JOURNEY6, Profile
 from halfeven.numerics.qtype import QType, int8, int16, int32, uint8
 
 # Thirds make quotients beside ties; powers of two make ties; the rest are where a reciprocal may not be used.
-SCALES = [1 / 3, 0.00119, 0.125, 1.0, 2.0**-61, 2.0**61, 1.1754944e-38, 3e38]
+SCALES = [1 / 3, 0.00119, 0.125, 1.0, 2.0**-61, 2.0**61, 1.1754944e-38, 1.7e-38, 3e38]
 
 
 @pytest.mark.parametrize("isa", ISAS)

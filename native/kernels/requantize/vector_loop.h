@@ -71,12 +71,11 @@ class Requantizer {
     const Vector::Ints right = at_least(n, 0);
     const Vector::Ints left = Vector::subtract(right, n);
     const Vector::Ints high = Vector::doubling_high_multiply(shifted_left(acc, left), parameter(run_.m0, i));
-    // |high| < 2^31: by 32 and more nothing is left, which the mask of all ones below gives as well.
+    // From 32 on the mask is all ones and `half` 2^31 - 1, or -2^31 beside a sign of -1: 0, as |high| < 2^31.
     const Vector::Ints mask = Vector::subtract(Vector::shift_left(Vector::fill(1), right), Vector::fill(1));
     const Vector::Ints rest = Vector::bit_and(high, mask);
     const Vector::Ints half = Vector::add(Vector::shift_right_logical(mask, 1), Vector::one_if_greater(zero, high));
-    const Vector::Ints whole = Vector::add(Vector::shift_right(high, right), Vector::one_if_greater(rest, half));
-    return Vector::choose_if_equal(Vector::one_if_greater(right, Vector::fill(31)), zero, whole, zero);
+    return Vector::add(Vector::shift_right(high, right), Vector::one_if_greater(rest, half));
   }
 
   static Vector::Ints at_least(Vector::Ints v, std::int32_t bound) {
