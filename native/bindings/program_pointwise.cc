@@ -1,7 +1,9 @@
 // Element by element: Add, Mul, Requantize, tables.
 #include "bindings/program.h"
+#include "kernels/divide/divide.h"
 #include "kernels/eltwise/codes.h"
 #include "kernels/eltwise/eltwise.h"
+#include "kernels/slopes/slopes.h"
 #include "kernels/table/table.h"
 
 namespace halfeven::bindings {
@@ -55,6 +57,38 @@ void multiply(const InArray& a, const InArray& b, const OutArray& out, const Ste
   native::multiply(task, writer, out.data(), run.parallel);
 }
 
+void divide(const InArray& a, const InArray& b, const OutArray& out, const Steps& shape, const Steps& a_strides,
+            const Steps& b_strides, std::int64_t a_zero_point, std::int64_t b_zero_point, std::int64_t m0, int shift,
+            std::int64_t zero_point, std::int64_t qmin, std::int64_t qmax, int threads) {
+  const native::Pairs task = pairs_of(a, b, out, shape, a_strides, b_strides, a_zero_point, b_zero_point);
+  const native::Type type = codes_of(out, "out");
+  check_clamp(qmin, qmax, type);
+  const Run run(-1, threads, static_cast<double>(out.size()) * 8);
+  const nb::gil_scoped_release release;
+  native::divide(task, {m0, shift, zero_point, qmin, qmax}, type, out.data(), run.parallel);
+}
+
+void check_signs(const Parameters<std::int64_t>& sign, const native::Rescale& rescale) {
+  check_size("sign", sign.size(), static_cast<std::size_t>(rescale.channels()));
+}
+
+void slopes(const InArray& x, const OutArray& out, std::int64_t x_zero_point,
+            const Parameters<std::int64_t>& above_sign, const native::Rescale& above,
+            const Parameters<std::int64_t>& below_sign, const native::Rescale& below, int isa, int threads) {
+  check_rank(x, "x", 3);
+  check_size("out", out.size(), x.size());
+  check_signs(above_sign, above);
+  check_signs(below_sign, below);
+  const Run run(isa, threads, static_cast<double>(out.size()) * 2);
+  const native::Type type = codes_of(out, "out");
+  const native::RowWriter first = writer_for(above, native::Type::s32, type, run.isa, extent_of(x, 1));
+  const native::RowWriter second = writer_for(below, native::Type::s32, type, run.isa, extent_of(x, 1));
+  const native::Slopes task{x.data(),        codes_of(x, "x"), x_zero_point,        extent_of(x, 0),
+                            extent_of(x, 1), extent_of(x, 2),  span_of(above_sign), span_of(below_sign)};
+  const nb::gil_scoped_release release;
+  native::slopes(task, first, second, out.data(), run.parallel);
+}
+
 void rescale_codes(const InArray& x, const OutArray& out, std::int64_t x_zero_point, const native::Rescale& rescale,
                    int isa, int threads) {
   check_size("out", out.size(), x.size());
@@ -94,6 +128,15 @@ void bind_pointwise(nb::module_& m) {
   m.def("multiply", &multiply, arg("a").noconvert(), arg("b").noconvert(), arg("out").noconvert(), arg("shape"),
         arg("a_strides"), arg("b_strides"), arg("a_zero_point"), arg("b_zero_point"), arg("rescale"), arg("isa") = -1,
         arg("threads") = 0, "Write clamp(round(M * (a - Za)(b - Zb)) + Z) to out, broadcasting by strides.");
+  m.def("divide", &divide, arg("a").noconvert(), arg("b").noconvert(), arg("out").noconvert(), arg("shape"),
+        arg("a_strides"), arg("b_strides"), arg("a_zero_point"), arg("b_zero_point"), arg("m0"), arg("shift"),
+        arg("zero_point"), arg("qmin"), arg("qmax"), arg("threads") = 0,
+        "Write clamp(rhe(m0 (a - Za) / ((b - Zb) 2^shift)) + Z) to out, broadcasting by strides.");
+  m.def(
+      "slopes", &slopes, arg("x").noconvert(), arg("out").noconvert(), arg("x_zero_point"),
+      arg("above_sign").noconvert(), arg("above"), arg("below_sign").noconvert(), arg("below"), arg("isa") = -1,
+      arg("threads") = 0,
+      "Write clamp(round(sign * M * (x - Zx)) + Z) to out, M and sign by the side of Zx and the middle of three axes.");
   m.def("rescale_codes", &rescale_codes, arg("x").noconvert(), arg("out").noconvert(), arg("x_zero_point"),
         arg("rescale"), arg("isa") = -1, arg("threads") = 0, "Write clamp(round(M * (x - Zx)) + Z) to out.");
   m.def("look_up", &look_up, arg("x").noconvert(), arg("out").noconvert(), arg("first"), arg("entries").noconvert(),

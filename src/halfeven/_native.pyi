@@ -158,6 +158,33 @@ def multiply(
     isa: int = -1,
     threads: int = 0,
 ) -> None: ...
+def divide(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    out: NDArray[Any],
+    shape: list[int],
+    a_strides: list[int],
+    b_strides: list[int],
+    a_zero_point: int,
+    b_zero_point: int,
+    m0: int,
+    shift: int,
+    zero_point: int,
+    qmin: int,
+    qmax: int,
+    threads: int = 0,
+) -> None: ...
+def slopes(
+    x: NDArray[Any],
+    out: NDArray[Any],
+    x_zero_point: int,
+    above_sign: NDArray[np.int64],
+    above: Rescale,
+    below_sign: NDArray[np.int64],
+    below: Rescale,
+    isa: int = -1,
+    threads: int = 0,
+) -> None: ...
 def rescale_codes(
     x: NDArray[Any], out: NDArray[Any], x_zero_point: int, rescale: Rescale, isa: int = -1, threads: int = 0
 ) -> None: ...

@@ -9,6 +9,7 @@ from one_operator import OneOperator
 from rule_cases import A8, A16, OUT8, OUT16, OUTU, U8, bias, weight, wide
 
 from halfeven.numerics.params import AffineParams
+from halfeven.numerics.qtype import int8
 
 
 def transposed(
@@ -30,7 +31,27 @@ def transposed(
     return OneOperator("ConvTranspose", [(in_shape, x)], out, [w, b], attributes, activation)
 
 
+SLOPES = np.array([0.25, -0.125, 0.0, 1.75, 0.3, 1e-3], np.float32).astype(np.float64)
+POSITIVE = AffineParams(0.02, -128, int8)
+
 MORE = {
+    "prelu": OneOperator("PRelu", [((2, 6, 5, 3), A8)], OUT8, [SLOPES.reshape(6, 1, 1)]),
+    "prelu relu": OneOperator("PRelu", [((2, 6, 5, 3), A8)], OUT8, [SLOPES.reshape(6, 1, 1)], activation="Relu"),
+    "prelu channels last": OneOperator("PRelu", [((2, 5, 3, 6), U8)], OUTU, [SLOPES]),
+    "prelu one slope": OneOperator("PRelu", [((2, 6, 5, 3), A8)], OUT8, [np.float64([[[0.3]]])]),
+    "prelu every element": OneOperator("PRelu", [((4, 2, 3), A8)], OUT8, [SLOPES.reshape(1, 2, 3)]),
+    "prelu 16": OneOperator("PRelu", [((2, 6, 5, 3), A16)], OUT16, [SLOPES.reshape(1, 6, 1, 1)]),
+    "div by constant": OneOperator("Div", [((500,), A8)], OUT8, [np.float64(-1.3).reshape(())]),
+    "div channels": OneOperator("Div", [((2, 6, 5, 3), A8)], OUT8, [1 / (SLOPES.reshape(6, 1, 1) + 0.7)]),
+    "mul float constant": OneOperator("Mul", [((500,), A8)], OUT8, [np.float64([0.7])]),
+    "mul float channels": OneOperator("Mul", [((2, 6, 5, 3), A8)], OUT8, [SLOPES.reshape(6, 1, 1) + 0.2]),
+    "add float constant": OneOperator("Add", [((500,), A8)], OUT8, [np.float64(0.7).reshape(())]),
+    "pow": OneOperator("Pow", [((500,), POSITIVE)], OUT8, [np.float64(0.75).reshape(())]),
+    "square 16": OneOperator("Pow", [((500,), A16)], wide(OUT16, 9), [np.float64(2).reshape(())]),
+    "celu": OneOperator("Celu", [((500,), A8)], OUT8, attributes={"alpha": 1.5}),
+    "shrink": OneOperator("Shrink", [((500,), A8)], OUT8, attributes={"bias": 0.5, "lambd": 1.0}),
+    "thresholded relu": OneOperator("ThresholdedRelu", [((500,), A8)], OUT8, attributes={"alpha": 0.7}),
+    "atan": OneOperator("Atan", [((500,), A8)], OUT8),
     "transposed": transposed(A8, wide(OUT8, 4), (5, 4, 2, 2), (2, 5, 6, 5), strides=[2, 2]),
     "transposed relu": transposed(A8, wide(OUT8, 4), (5, 4, 2, 2), (1, 5, 3, 3), strides=[2, 2], activation="Relu"),
     "transposed overlapping": transposed(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
 from draw import ACTIVATIONS, TARGETS, WEIGHTS, Array, Case, Draw, bias, farthest, weight_zero
+from random_pointwise import divide, pair, slopes
 from random_transposed import conv_transpose
 
 from halfeven.ir import instructions as ir
@@ -77,21 +78,9 @@ def matmul(d: Draw) -> Case:
     return ir.MatMul("n", "a", "b", "y", za, zb, how), [a, b]
 
 
-def _pair(d: Draw, types: Sequence[QType]) -> tuple[QType, QType, Array, Array]:
-    qa, qb = d.one(types), d.one(types)
-    full = [d.between(1, 5) for _ in range(d.between(0, 4))]
-    if d.chance(0.2):
-        full = [d.one([1, 700, 20_000])]
-    shapes = []
-    for _ in range(2):
-        shape = [1 if d.chance(0.3) else n for n in full]
-        shapes.append(shape[d.between(0, len(shape)) :] if d.chance(0.3) else shape)
-    return qa, qb, d.laid_out(d.codes(qa, shapes[0])), d.laid_out(d.codes(qb, shapes[1]))
-
-
 def add(d: Draw) -> Case:
     """Add and Sub, narrow and wide."""
-    qa, qb, a, b = _pair(d, ACTIVATIONS)
+    qa, qb, a, b = pair(d, ACTIVATIONS)
     top = 2**15 if d.chance(0.6) else 2**31 - 1
     m, n = d.between(0, top), d.between(0, top) * d.one([1, -1])
     za, zb, target = d.zero(qa), d.zero(qb), d.target()
@@ -103,7 +92,7 @@ def add(d: Draw) -> Case:
 
 def mul(d: Draw) -> Case:
     """Products of two activations, broadcasting."""
-    qa, qb, a, b = _pair(d, ACTIVATIONS)
+    qa, qb, a, b = pair(d, ACTIVATIONS)
     za, zb = d.zero(qa), d.zero(qb)
     how = d.rescale(farthest(qa, za) * farthest(qb, zb))
     return ir.Mul("n", "a", "b", "y", za, zb, how), [a, b]
@@ -296,9 +285,9 @@ def resize_nearest(d: Draw) -> Case:
 KINDS: dict[str, Callable[[Draw], Case]] = {
     f.__name__: f
     for f in (
-        conv, depthwise, conv_transpose, linear, matmul, add, mul, requantize, table, max_pool, average_pool,
-        reduce_mean, softmax, quantize, dequantize, concat, reshape, flatten, transpose, squeeze, unsqueeze, slice_,
-        gather, expand, tile, pad, depth_to_space, space_to_depth, resize_nearest,
+        conv, depthwise, conv_transpose, linear, matmul, add, mul, divide, slopes, requantize, table, max_pool,
+        average_pool, reduce_mean, softmax, quantize, dequantize, concat, reshape, flatten, transpose, squeeze,
+        unsqueeze, slice_, gather, expand, tile, pad, depth_to_space, space_to_depth, resize_nearest,
     )
 }  # fmt: skip
 

@@ -15,10 +15,12 @@ from halfeven.execute import native_arguments as arguments
 from halfeven.execute import reference, windows
 from halfeven.execute.moves import move
 from halfeven.execute.native_arguments import codes, contiguous, native_rescale, planes, rescale_of, run
+from halfeven.execute.native_pointwise import divide, slopes
 from halfeven.execute.native_transposed import conv_transpose
 from halfeven.ir import instructions as ir
 from halfeven.ir.moves import MOVES, Move
 from halfeven.ir.rescale import Rescale
+from halfeven.ir.slopes import Divide, Slopes
 from halfeven.ir.transposed import ConvTranspose
 from halfeven.ops import numpy_native
 
@@ -204,6 +206,8 @@ def _move(i: Move, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ..
 
 
 step.register(ConvTranspose)(conv_transpose)
+step.register(Slopes)(slopes)
+step.register(Divide)(divide)
 
 for _kind in MOVES:
     step.register(_kind)(_move)

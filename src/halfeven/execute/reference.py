@@ -14,9 +14,11 @@ from halfeven.errors import AccumulatorError, ParameterError
 from halfeven.execute import windows
 from halfeven.execute.exact import centered, rescale, write
 from halfeven.execute.moves import move
+from halfeven.execute.reference_pointwise import divide, slopes
 from halfeven.execute.reference_transposed import conv_transpose
 from halfeven.ir import instructions as ir
 from halfeven.ir.moves import MOVES, Move
+from halfeven.ir.slopes import Divide, Slopes
 from halfeven.ir.transposed import ConvTranspose
 from halfeven.numerics import affine
 from halfeven.numerics.product import convolve
@@ -163,6 +165,8 @@ def _move(instruction: Move, arrays: Sequence[Array]) -> tuple[Array, ...]:
 
 
 step.register(ConvTranspose)(conv_transpose)
+step.register(Slopes)(slopes)
+step.register(Divide)(divide)
 
 for _kind in MOVES:
     step.register(_kind)(_move)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from halfeven.ir.moves import Concat, Move
 from halfeven.ir.rescale import Accumulator, MeanRescale, Rescale, Target
+from halfeven.ir.slopes import Divide, Slopes
 from halfeven.ir.transposed import ConvTranspose
 from halfeven.ir.window import Window
 from halfeven.numerics.multiplier import Multiplier
@@ -236,6 +237,8 @@ Instruction = (
     | MatMul
     | Add
     | Mul
+    | Divide
+    | Slopes
     | Table
     | MaxPool
     | AveragePool
@@ -250,7 +253,7 @@ def operands(instruction: Instruction) -> tuple[str, ...]:
     """Names of the tensors that an instruction reads."""
     if isinstance(instruction, (Concat, Float)):
         return instruction.xs
-    if isinstance(instruction, (Add, Mul, MatMul)):
+    if isinstance(instruction, (Add, Divide, Mul, MatMul)):
         return instruction.a, instruction.b
     return (instruction.x,)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halfeven.lower.site import Site
+from halfeven.lower.site import NotLowered, Site
 
 Reals = NDArray[np.float64]
 Function = Callable[[Reals], Reals]
@@ -56,11 +56,34 @@ def _plain(f: Callable[[Reals], Any]) -> Callable[[Site], Function]:
     return lambda _site: lambda x: np.asarray(f(x))
 
 
+def _celu(x: Reals, alpha: float) -> Reals:
+    return np.asarray(np.maximum(x, 0) + np.minimum(0, alpha * np.expm1(np.minimum(x, 0) / alpha)))
+
+
+def _shrink(x: Reals, bias: float, lambd: float) -> Reals:
+    return np.asarray(np.where(x < -lambd, x + bias, np.where(x > lambd, x - bias, 0)))
+
+
+def _power(site: Site) -> Function:
+    exponent = site.real_constant(1)
+    if exponent is None or exponent.size != 1:
+        raise NotLowered("its exponent is not one number")
+    return lambda x: np.asarray(np.power(x, exponent.reshape(())))
+
+
 FUNCTIONS: dict[str, Callable[[Site], Function]] = {
     "Abs": _plain(np.abs),
+    "Acos": _plain(np.arccos),
+    "Acosh": _plain(np.arccosh),
+    "Asin": _plain(np.arcsin),
+    "Asinh": _plain(np.arcsinh),
+    "Atan": _plain(np.arctan),
+    "Atanh": _plain(np.arctanh),
     "Ceil": _plain(np.ceil),
+    "Celu": lambda s: lambda x: _celu(x, s.real("alpha", 1.0)),
     "Clip": _clip,
     "Cos": _plain(np.cos),
+    "Cosh": _plain(np.cosh),
     "Elu": lambda s: lambda x: _elu(x, s.real("alpha", 1.0)),
     "Erf": _plain(_elementwise(math.erf)),
     "Exp": _plain(np.exp),
@@ -72,17 +95,22 @@ FUNCTIONS: dict[str, Callable[[Site], Function]] = {
     "Log": _plain(np.log),
     "Mish": _plain(lambda x: x * np.tanh(_softplus(x))),
     "Neg": _plain(np.negative),
+    "Pow": _power,
     "Reciprocal": _plain(np.reciprocal),
     "Relu": _plain(lambda x: np.maximum(x, 0)),
     "Round": _plain(np.rint),
     "Selu": lambda s: (
         lambda x: _selu(x, s.real("alpha", 1.67326319217681884765625), s.real("gamma", 1.05070102214813232421875))
     ),
+    "Shrink": lambda s: lambda x: _shrink(x, s.real("bias", 0.0), s.real("lambd", 0.5)),
     "Sigmoid": _plain(_sigmoid),
     "Sign": _plain(np.sign),
     "Sin": _plain(np.sin),
+    "Sinh": _plain(np.sinh),
     "Softplus": _plain(_softplus),
     "Softsign": _plain(lambda x: x / (1 + np.abs(x))),
     "Sqrt": _plain(np.sqrt),
+    "Tan": _plain(np.tan),
     "Tanh": _plain(np.tanh),
+    "ThresholdedRelu": lambda s: lambda x: np.asarray(np.where(x > s.real("alpha", 1.0), x, 0)),
 }

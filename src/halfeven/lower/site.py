@@ -140,6 +140,12 @@ class Site:
             raise NotLowered(f"its input {index} is missing")
         return operand_of(value, self.profile)
 
+    @property
+    def reads_codes(self) -> bool:
+        """Whether every operand comes from a DequantizeLinear."""
+        producers = (None if v is None else v.producer() for v in self.node.inputs)
+        return all(p is not None and p.op_type == "DequantizeLinear" for p in producers)
+
     def activation(self, index: int) -> Operand:
         """Codes of input ``index``, which must have one scale."""
         operand = self.operand(index)

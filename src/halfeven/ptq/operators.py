@@ -6,11 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
 import onnx_ir as ir
 
 from halfeven.interop.values import constant, given, is_op
 from halfeven.lower.functions import FUNCTIONS
+from halfeven.ptq.refusals import (
+    refuse_bounds,
+    refuse_conv,
+    refuse_divisor,
+    refuse_factor,
+    refuse_gemm,
+    refuse_max_pool,
+    refuse_pad,
+    refuse_power,
+    refuse_resize,
+)
 
 Check = Callable[[ir.Node], "str | None"]
 
@@ -47,65 +57,6 @@ class Operator:
     refusal: Check = _never
 
 
-def _refuse_conv(node: ir.Node) -> str | None:
-    return _needs_constant(node, 1, "weight") or _needs_constant(node, 2, "bias")
-
-
-def _refuse_gemm(node: ir.Node) -> str | None:
-    attributes = node.attributes
-    if attributes.get_int("transA", 0):
-        return "its first operand is transposed (transA)"
-    if attributes.get_float("alpha", 1.0) != 1 or (given(node, 2) and attributes.get_float("beta", 1.0) != 1):
-        return "its alpha or beta is not 1"
-    return _refuse_conv(node) or _refuse_gemm_bias(node)
-
-
-def _refuse_gemm_bias(node: ir.Node) -> str | None:
-    weight, bias = constant(given(node, 1)), constant(given(node, 2))
-    if weight is None or bias is None:
-        return None
-    columns = weight.shape[0 if node.attributes.get_int("transB", 0) else 1]
-    last = bias.shape[-1] if bias.ndim else 1
-    return None if bias.size == last and last in (1, columns) else "its bias is not one value a column"
-
-
-def _needs_constant(node: ir.Node, index: int, what: str) -> str | None:
-    value = given(node, index)
-    if value is None:
-        return None
-    array = constant(value)
-    if array is None:
-        return f"its {what} ('{value.name}') is not constant"
-    return None if np.isfinite(array).all() else f"its {what} ('{value.name}') holds NaN or infinite values"
-
-
-def _refuse_pad(node: ir.Node) -> str | None:
-    mode = node.attributes.get_string("mode", "constant")
-    if mode != "constant" or given(node, 2) is None:
-        return None
-    fill = constant(given(node, 2))
-    return None if fill is not None and not fill.any() else "it pads with another constant than 0"
-
-
-def _refuse_resize(node: ir.Node) -> str | None:
-    mode = node.attributes.get_string("mode", "nearest")
-    return None if mode == "nearest" else f"its mode '{mode}' mixes values"
-
-
-def _refuse_max_pool(node: ir.Node) -> str | None:
-    indices = node.outputs[1] if len(node.outputs) > 1 else None
-    return "its indices are read" if indices is not None and indices.uses() else None
-
-
-def _refuse_bounds(node: ir.Node) -> str | None:
-    return _needs_bound(node, 1) or _needs_bound(node, 2)
-
-
-def _needs_bound(node: ir.Node, index: int) -> str | None:
-    value = given(node, index)
-    return None if value is None or constant(value) is not None else f"its bound '{value.name}' is not constant"
-
-
 _MOVES = (
     "DepthToSpace",
     "Expand",
@@ -123,27 +74,31 @@ _MOVES = (
 )
 
 OPERATORS: dict[str, Operator] = {
-    "Conv": Operator(Role.PRODUCT, clamps=True, refusal=_refuse_conv),
-    "ConvTranspose": Operator(Role.PRODUCT, clamps=True, refusal=_refuse_conv),
-    "Gemm": Operator(Role.PRODUCT, clamps=True, refusal=_refuse_gemm),
+    "Conv": Operator(Role.PRODUCT, clamps=True, refusal=refuse_conv),
+    "ConvTranspose": Operator(Role.PRODUCT, clamps=True, refusal=refuse_conv),
+    "Gemm": Operator(Role.PRODUCT, clamps=True, refusal=refuse_gemm),
     "MatMul": Operator(Role.ARITHMETIC, operands=2, clamps=True),  # by a constant matrix: PRODUCT, see operator_of
     "Add": Operator(Role.ARITHMETIC, operands=2, clamps=True),
     "Sub": Operator(Role.ARITHMETIC, operands=2, clamps=True),
     "Mul": Operator(Role.ARITHMETIC, operands=2, clamps=True),
+    "Div": Operator(Role.ARITHMETIC, operands=2, clamps=True),  # by a constant, see operator_of
+    "PRelu": Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_factor),
     "AveragePool": Operator(Role.ARITHMETIC, clamps=True),
     "GlobalAveragePool": Operator(Role.ARITHMETIC, clamps=True),
     "ReduceMean": Operator(Role.ARITHMETIC, clamps=True),
     "Softmax": Operator(Role.ARITHMETIC),
     **dict.fromkeys(FUNCTIONS, Operator(Role.FUNCTION)),
-    "Clip": Operator(Role.FUNCTION, refusal=_refuse_bounds),
+    "Clip": Operator(Role.FUNCTION, refusal=refuse_bounds),
+    "Pow": Operator(Role.FUNCTION, refusal=refuse_power),
     **dict.fromkeys(_MOVES, Operator(Role.MOVE)),
-    "MaxPool": Operator(Role.MOVE, refusal=_refuse_max_pool),
-    "Pad": Operator(Role.MOVE, refusal=_refuse_pad),
-    "Resize": Operator(Role.MOVE, refusal=_refuse_resize),
+    "MaxPool": Operator(Role.MOVE, refusal=refuse_max_pool),
+    "Pad": Operator(Role.MOVE, refusal=refuse_pad),
+    "Resize": Operator(Role.MOVE, refusal=refuse_resize),
     "Concat": Operator(Role.JOIN, operands=None),
 }
 
-_MATRIX = Operator(Role.PRODUCT, clamps=True, refusal=_refuse_conv)
+_MATRIX = Operator(Role.PRODUCT, clamps=True, refusal=refuse_conv)
+_SCALED = Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_divisor)
 
 
 def operator_of(node: ir.Node) -> Operator | None:
@@ -153,6 +108,8 @@ def operator_of(node: ir.Node) -> Operator | None:
     if is_op(node, "MatMul"):
         weight = constant(given(node, 1))
         return _MATRIX if weight is not None and weight.ndim == 2 else OPERATORS["MatMul"]  # noqa: PLR2004
+    if is_op(node, "Div") and constant(given(node, 1)) is not None:
+        return _SCALED
     return OPERATORS.get(node.op_type)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from halfeven.ir.instructions import Add, Instruction
+from halfeven.lower.rules import unary
 from halfeven.lower.scaling import common_shift, ratio_to
 from halfeven.lower.site import Site
 
@@ -10,7 +11,9 @@ BYTE = 8
 
 
 def lower(site: Site) -> list[Instruction]:
-    """``Q(act(DQ(a) +- DQ(b)))``."""
+    """``Q(act(DQ(a) +- DQ(b)))``, or with a float constant."""
+    if not site.reads_codes:
+        return unary.lower(site)
     a, b = site.activation(0), site.activation(1)
     wide = max(a.params.qtype.bits, b.params.qtype.bits) > BYTE or site.params.qtype.bits > BYTE
     a1, a2, k = common_shift((ratio_to(site, a.params.scale), ratio_to(site, b.params.scale)), wide=wide)

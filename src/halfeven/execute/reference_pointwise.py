@@ -1,0 +1,43 @@
+"""Products with constants, quotients, comparisons and choices in plain NumPy, exact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven.execute.exact import centered, write
+from halfeven.execute.slopes import layout
+from halfeven.ir.slopes import Divide, Factors, Slopes
+from halfeven.numerics.multiplier import Multiplier
+from halfeven.numerics.requantize import scale_accumulator
+from halfeven.numerics.rounding import divide_half_even
+
+Array = NDArray[Any]
+BEYOND = 1 << 62
+
+
+def slopes(i: Slopes, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    """``clamp(round(F (x - Zx)) + Z)``."""
+    x = centered(arrays[0], i.x_zero)
+    rows = x.reshape(layout(i, x.shape))
+    scaled = np.where(rows >= 0, _times(i, i.above, rows), _times(i, i.below, rows))
+    return (write(scaled, i.target).reshape(x.shape),)
+
+
+def _times(i: Slopes, factors: Factors, rows: Array) -> Array:
+    m = factors.multiplier
+    m = Multiplier(m.m0.reshape(-1, 1), m.shift.reshape(-1, 1), m.bits)
+    return scale_accumulator(rows * factors.sign.reshape(-1, 1), m, i.method)
+
+
+def divide(i: Divide, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    """``clamp(rhe(M (a - Za) / (b - Zb)) + Z)``."""
+    a, b = np.broadcast_arrays(centered(arrays[0], i.a_zero), centered(arrays[1], i.b_zero))
+    m0, shift = int(i.multiplier.m0), int(i.multiplier.shift)
+    numerator = (np.where(b < 0, -a, a) * m0) << max(-shift, 0)
+    denominator = np.maximum(np.abs(b), 1) << max(shift, 0)
+    scaled = np.where(b == 0, np.sign(a) * BEYOND, divide_half_even(numerator, denominator))
+    return (write(scaled, i.target),)
