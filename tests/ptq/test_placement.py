@@ -242,3 +242,40 @@ def test_weights_that_are_not_numbers_stay_float(cleaned: Cleaned) -> None:
     w[1, 2] = np.nan
     found = place(cleaned("g (float[N,4] x) => (float[N,5] y) { y = Gemm(x, w) }", w=w))
     assert "NaN or infinite" in reasons(found)["Gemm"]
+
+
+def test_a_swish_is_one_function(cleaned: Cleaned) -> None:
+    graph = "g (float[N,4] x) => (float[N,4] y) { t = Tanh(x)  s = Sigmoid(t)  y = Mul(s, t) }"
+    found = place(cleaned(graph))
+    assert found.groups == alone("x", "t", "y")
+    assert [len(block.nodes) for block in found.blocks] == [1, 2]
+    assert found.float_nodes == ()
+
+
+def test_a_sigmoid_that_others_read_is_a_function_of_its_own(cleaned: Cleaned) -> None:
+    graph = "g (float[N,4] x) => (float[N,4] y, float[N,4] s) { s = Sigmoid(x)  y = Mul(s, x) }"
+    assert {"x", "s", "y"} <= set(place(cleaned(graph)).tensors)
+
+
+@pytest.mark.parametrize(
+    ("call", "constant"),
+    [("PRelu(x, k)", f32(4, 1)), ("PRelu(x, k)", f32(1)), ("Div(x, k)", f32(5) + 9), ("Div(x, k)", np.float32(3))],
+)
+def test_constants_that_go_into_the_multiplier_have_no_codes(cleaned: Cleaned, call: str, constant: np.ndarray) -> None:
+    found = place(cleaned(f"g (float[N,4,5] x) => (float[N,4,5] y) {{ y = {call} }}", k=constant))
+    assert found.groups == alone("x", "y")
+    assert (found.constants, found.float_nodes) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("call", "constant", "reason"),
+    [
+        ("Div(x, k)", np.array([1, 0, 1, 1], np.float32), "its constant divisor holds 0"),
+        ("PRelu(x, k)", np.array([1, np.inf, 1, 1], np.float32), "its constant ('k') holds NaN or infinite values"),
+        ("Div(x, k)", f32(3, 4) + 9, "its constant of shape (3, 4) does not lie along axes of its input of Nx4"),
+        ("Pow(x, k)", f32(4), "its exponent is not one constant number"),
+    ],
+)
+def test_constants_that_do_not_fit_say_why(cleaned: Cleaned, call: str, constant: np.ndarray, reason: str) -> None:
+    found = place(cleaned(f"g (float[N,4] x) => (float[N,4] y) {{ y = {call} }}", k=constant))
+    assert list(reasons(found).values()) == [reason]

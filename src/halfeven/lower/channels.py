@@ -34,7 +34,8 @@ def axes_of(shape: tuple[int, ...], x: ir.Value | None) -> tuple[tuple[int, ...]
     if sizes is None or len(sizes) < len(along) + inner:
         raise NotLowered("the rank of its input is unknown, or less than that of its constant")
     if sizes[len(sizes) - inner - len(along) : len(sizes) - inner] != list(along):
-        raise NotLowered(f"its constant of shape {shape} does not lie along axes of its input {sizes}")
+        size = "x".join(str(n) if isinstance(n, int) else str(n.value or "?") for n in sizes)
+        raise NotLowered(f"its constant of shape {shape} does not lie along axes of its input of {size}")
     return along, inner
 
 

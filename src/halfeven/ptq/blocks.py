@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from halfeven.interop.marks import BIAS_OF
+from halfeven.interop.marks import BIAS_OF, FUNCTION
 from halfeven.interop.passes.clips import clip_bounds
 from halfeven.interop.values import constant, given, is_op, only_reader
 from halfeven.ptq.operators import Operator, Role, operator_of
@@ -21,7 +21,7 @@ class Block:
 
     Attributes
     ----------
-    nodes : the operator, then a bias Add and an activation fused to it.
+    nodes : the operator, then a bias Add and an activation fused to it; of a Swish its Sigmoid and its Mul.
     role : of the operator.
     operands : values whose codes it reads, constants among them; of a product without the weight.
     results : its values that carry codes.
@@ -104,6 +104,8 @@ def _block(node: ir.Node, operator: Operator, keep: Mapping[str, str]) -> Block:
     if operator.role is Role.PRODUCT and (add := _bias_add(node)) is not None and add.name not in keep:
         nodes.append(add)
         bias = next(v for v in add.inputs if constant(v) is not None)
+    if (swish := _swish_product(node)) is not None and swish.name not in keep:
+        nodes.append(swish)
     if operator.clamps and (activation := _activation(nodes[-1])) is not None and activation.name not in keep:
         nodes.append(activation)
     return Block(
@@ -121,6 +123,12 @@ def _bias_add(node: ir.Node) -> ir.Node | None:
     reader = only_reader(node.outputs[0])
     marked = is_op(reader, "Add") and reader is not None and reader.metadata_props.get(BIAS_OF) == node.name
     return reader if marked else None
+
+
+def _swish_product(node: ir.Node) -> ir.Node | None:
+    """The Mul that with this Sigmoid is a Swish, as clean-up marked it: one function, one table."""
+    reader = only_reader(node.outputs[0]) if node.metadata_props.get(FUNCTION) == "Swish" else None
+    return reader if is_op(reader, "Mul") else None
 
 
 def _activation(node: ir.Node) -> ir.Node | None:
