@@ -16,11 +16,14 @@ from halfeven.execute import reference, windows
 from halfeven.execute.moves import move
 from halfeven.execute.native_arguments import codes, contiguous, native_rescale, planes, rescale_of, run
 from halfeven.execute.native_pointwise import divide, slopes
+from halfeven.execute.native_tables import channel_table, float_average_pool, float_softmax, pair_table
 from halfeven.execute.native_transposed import conv_transpose
 from halfeven.ir import instructions as ir
+from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
 from halfeven.ir.moves import MOVES, Move
 from halfeven.ir.rescale import Rescale
 from halfeven.ir.slopes import Divide, Slopes
+from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
 from halfeven.ops import numpy_native
 
@@ -208,6 +211,10 @@ def _move(i: Move, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ..
 step.register(ConvTranspose)(conv_transpose)
 step.register(Slopes)(slopes)
 step.register(Divide)(divide)
+step.register(PairTable)(pair_table)
+step.register(ChannelTable)(channel_table)
+step.register(FloatAveragePool)(float_average_pool)
+step.register(FloatSoftmax)(float_softmax)
 
 for _kind in MOVES:
     step.register(_kind)(_move)

@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfeven.errors import AccumulatorError, ParameterError
-from halfeven.execute import windows
+from halfeven.execute import float_steps, tables, windows
 from halfeven.execute.exact import centered, rescale, write
 from halfeven.execute.moves import move
 from halfeven.execute.reference_pointwise import divide, slopes
 from halfeven.execute.reference_transposed import conv_transpose
 from halfeven.ir import instructions as ir
+from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
 from halfeven.ir.moves import MOVES, Move
 from halfeven.ir.slopes import Divide, Slopes
+from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
 from halfeven.numerics import affine
 from halfeven.numerics.product import convolve
@@ -167,6 +169,10 @@ def _move(instruction: Move, arrays: Sequence[Array]) -> tuple[Array, ...]:
 step.register(ConvTranspose)(conv_transpose)
 step.register(Slopes)(slopes)
 step.register(Divide)(divide)
+step.register(PairTable)(tables.pair_table)
+step.register(ChannelTable)(tables.channel_table)
+step.register(FloatAveragePool)(float_steps.average_pool)
+step.register(FloatSoftmax)(float_steps.softmax)
 
 for _kind in MOVES:
     step.register(_kind)(_move)

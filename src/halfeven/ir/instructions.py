@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
 from halfeven.ir.moves import Concat, Move
 from halfeven.ir.rescale import Accumulator, MeanRescale, Rescale, Target
 from halfeven.ir.slopes import Divide, Slopes
+from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
 from halfeven.ir.window import Window
 from halfeven.numerics.multiplier import Multiplier
@@ -240,10 +242,14 @@ Instruction = (
     | Divide
     | Slopes
     | Table
+    | PairTable
+    | ChannelTable
     | MaxPool
     | AveragePool
+    | FloatAveragePool
     | ReduceMean
     | Softmax
+    | FloatSoftmax
     | Move
     | Float
 )
@@ -253,7 +259,7 @@ def operands(instruction: Instruction) -> tuple[str, ...]:
     """Names of the tensors that an instruction reads."""
     if isinstance(instruction, (Concat, Float)):
         return instruction.xs
-    if isinstance(instruction, (Add, Divide, Mul, MatMul)):
+    if isinstance(instruction, (Add, Divide, Mul, MatMul, PairTable)):
         return instruction.a, instruction.b
     return (instruction.x,)
 

@@ -57,6 +57,7 @@ class MeanRescale:
     ----------
     ratio : ``S1 / S3`` in float64, of the float32 scales.
     bits, half_away : of M0, as the profile says.
+    scales : ``(S1, S3)`` where M is formed in float32 steps, ``f32(S1 / f32(S3 count))``; else None.
     """
 
     ratio: float
@@ -64,9 +65,13 @@ class MeanRescale:
     half_away: bool
     target: Target
     method: Requantize
+    scales: tuple[float, float] | None = None
 
     def multiplier(self, count: int | NDArray[np.int64]) -> Multiplier:
         """M for windows of ``count`` elements."""
+        if self.scales is not None:
+            s1, s3 = map(np.float32, self.scales)
+            return Multiplier.from_real(s1 / (s3 * np.asarray(count, np.float32)), self.bits, half_away=self.half_away)
         return Multiplier.from_real(self.ratio / np.asarray(count, np.float64), self.bits, half_away=self.half_away)
 
     def __str__(self) -> str:

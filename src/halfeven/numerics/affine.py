@@ -43,10 +43,11 @@ def add_once(v: F32, z: NDArray[np.int32]) -> F32:
     with np.errstate(over="ignore", under="ignore"):
         if not np.any(np.abs(z.astype(np.int64)) > FLOAT32_INTEGERS):
             return v + z.astype(np.float32)
-    return _add_wide(v.astype(np.float64), z.astype(np.float64))
+    return add_rounded_once(v.astype(np.float64), z.astype(np.float64))
 
 
-def _add_wide(v: NDArray[np.float64], z: NDArray[np.float64]) -> F32:
+def add_rounded_once(v: NDArray[np.float64], z: NDArray[np.float64]) -> F32:
+    """``f32(v + z)`` of float64 values, the exact sum rounded once."""
     # The float64 sum rounded to odd, then to float32, is the exact sum rounded once (Boldo & Melquiond 2008, thm 3.1).
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         total = v + z

@@ -33,6 +33,13 @@ class Requantize(IntEnum):
     FLOAT32 = 3
 
 
+class Steps(IntEnum):
+    """What operators other than products compute in between codes."""
+
+    INTEGER = 0
+    FLOAT32 = 1
+
+
 @dataclass(frozen=True)
 class Profile:
     """One toolchain's arithmetic.
@@ -46,6 +53,8 @@ class Profile:
     multiplier_bits : width of M0.
     multiplier_half_away : whether M0 itself is rounded half away from zero (else half to even).
     multiplier_float32 : whether ``M`` is formed in float32 steps, ``f32(f32(S1 * S2) / S3)`` (else in float64).
+    steps : of Add, Mul, means, Softmax and one-input functions: integers, or the float32 operations of ONNX Runtime's
+        kernels for 8-bit codes, in their order (docs/guide/onnxruntime.md).
     """
 
     name: str
@@ -57,6 +66,7 @@ class Profile:
     multiplier_bits: int = 31
     multiplier_half_away: bool = False
     multiplier_float32: bool = False
+    steps: Steps = Steps.INTEGER
 
     def row(self) -> tuple[str, str, str, str, str]:
         """Cells of the table of profiles: name, r / S, zero point, ties, requantize."""
@@ -97,6 +107,7 @@ ONNXRUNTIME = Profile(
     requantize=Requantize.FLOAT32,
     multiplier_bits=24,
     multiplier_float32=True,
+    steps=Steps.FLOAT32,
 )
 PYTORCH = Profile("pytorch", "PyTorch fake_quantize", scaling=Scaling.RECIPROCAL, requantize=None)
 TFLITE = Profile(
