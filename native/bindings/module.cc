@@ -9,7 +9,9 @@
 #include "bindings/arrays.h"
 #include "bindings/program.h"
 #include "engine/cpu.h"
+#include "kernels/depthwise/depthwise.h"
 #include "kernels/gemm/dot.h"
+#include "kernels/rows/rows.h"
 
 namespace halfeven::bindings {
 namespace {
@@ -35,6 +37,9 @@ std::vector<std::string_view> kernel_names() {
   append_names(names, native::dequantize_kernels);
   append_names(names, native::requantize_kernels);
   append_names(names, native::dot_kernels);
+  append_names(names, native::igemm_kernels);
+  append_names(names, native::depthwise_kernels);
+  append_names(names, native::row_kernels);
   return names;
 }
 
@@ -49,4 +54,5 @@ NB_MODULE(_native, m) {
   bind_elementwise(m);
   bind_exhaustive(m);
   bind_program(m);
+  bind_engine(m);
 }

@@ -1,0 +1,260 @@
+// Plans: built step by step from Python, run with the GIL released.
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/tuple.h>
+
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "bindings/arguments.h"
+#include "bindings/program.h"
+#include "engine/cpu.h"
+#include "engine/plan/boundary_steps.h"
+#include "engine/plan/conv_steps.h"
+#include "engine/plan/plan.h"
+#include "engine/plan/row_steps.h"
+
+namespace halfeven::bindings {
+namespace {
+
+using native::Plan;
+using Offsets = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Codes = nb::ndarray<const std::int8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+// a, b, constant, zero, lo, hi
+using Sum = std::tuple<float, float, float, std::int32_t, std::int32_t, std::int32_t>;
+using Sizes = std::vector<std::int64_t>;
+
+native::SumRule sum_rule(const Sum& sum) {
+  const auto& [a, b, constant, zero, lo, hi] = sum;
+  return {a, b, constant, {zero, lo, hi}};
+}
+
+template <class T>
+std::vector<T> vector_of(const nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>& array) {
+  return {array.data(), array.data() + array.size()};
+}
+
+std::shared_ptr<const native::Rescale> shared(const native::Rescale& rescale) {
+  return std::make_shared<const native::Rescale>(rescale);
+}
+
+void new_weights(native::PackedWeights* self, const Codes& codes, std::int64_t taps, std::int64_t channels,
+                 const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier, int isa) {
+  const native::ProductWeights weights{{codes.data(), codes.size()},
+                                       static_cast<std::int64_t>(bias.size()),
+                                       taps,
+                                       channels,
+                                       span_of(bias),
+                                       span_of(multiplier)};
+  new (self) native::PackedWeights(weights, native::isa_from_index(isa));
+}
+
+void new_depthwise_weights(native::DepthwiseWeights* self, const Codes& codes, std::int64_t taps,
+                           const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier, int isa) {
+  new (self) native::DepthwiseWeights({codes.data(), codes.size()}, span_of(bias), span_of(multiplier), taps,
+                                      native::isa_from_index(isa));
+}
+
+// What Python builds a plan with: the Plan, and the instruction set of its kernels.
+class Builder {
+ public:
+  explicit Builder(int isa) : isa_(native::isa_from_index(isa)) {}
+
+  native::TensorId tensor(std::int64_t bytes) { return plan_.tensor(bytes); }
+  native::TensorId constant(const Bytes& bytes) { return plan_.constant({bytes.data(), bytes.size()}); }
+  std::int32_t input(std::int64_t bytes) { return plan_.input(bytes); }
+  std::int32_t output(std::int64_t bytes) { return plan_.output(bytes); }
+  void finish() { plan_.finish(); }
+  std::int64_t arena_bytes() const { return plan_.arena_bytes(); }
+  std::int64_t steps() const { return plan_.steps(); }
+
+  void quantize(std::int32_t input, native::TensorId y, const Sizes& planes, float scale, std::int32_t zero_point,
+                std::int64_t qmin, std::int64_t qmax, int scaling, bool zero_point_inside, int rounding,
+                bool is_signed) {
+    const native::Type type = is_signed ? native::Type::s8 : native::Type::u8;
+    const native::QuantizeParams params{
+        scale, zero_point, quantize_rule(scaling, zero_point_inside, rounding, {qmin, qmax}, type), is_signed};
+    add<native::QuantizeStep>(input, y, planes_of(planes), params, isa_);
+  }
+
+  void dequantize(native::TensorId x, std::int32_t output, const Sizes& planes, const Parameters<float>& table) {
+    add<native::DequantizeStep>(x, output, planes_of(planes), vector_of<float>(table));
+  }
+
+  void copy(bool from_tensor, std::int32_t from, bool to_tensor, std::int32_t to, const Sizes& sizes, const Sizes& in,
+            const Sizes& out, std::int64_t in_offset, std::int64_t out_offset, int flip) {
+    if (sizes.empty() || in.size() != sizes.size() || out.size() != sizes.size()) {
+      throw nb::value_error("a copy needs a stride in and out for each of its axes, at least one");
+    }
+    add<native::CopyStep>(native::End{from_tensor, from}, native::End{to_tensor, to},
+                          native::Walk{sizes, in, out, in_offset, out_offset, static_cast<std::uint8_t>(flip)});
+  }
+
+  // place: x, x_bytes, x_offset, y, y_stride, y_offset, rows
+  void product(std::shared_ptr<native::PackedWeights> weights, const Sizes& place, const Offsets& table,
+               std::int64_t row_stride, native::TensorId padding, const native::Rescale& rescale, bool in_kernel,
+               const std::optional<std::tuple<native::TensorId, std::int64_t, Sum>>& sum) {
+    std::optional<native::SumOperand> operand;
+    if (sum) operand = native::SumOperand{std::get<0>(*sum), std::get<1>(*sum), sum_rule(std::get<2>(*sum))};
+    const native::ProductPlace where = place_of(place);
+    if (table.size() != 0) check_size("table", table.size(), static_cast<std::size_t>(where.rows * weights->taps()));
+    add<native::ProductStep>(std::move(weights), where,
+                             native::Gather{vector_of<std::int32_t>(table), row_stride, padding},
+                             native::Finish{shared(rescale), in_kernel}, operand, isa_);
+  }
+
+  void depthwise(std::shared_ptr<native::DepthwiseWeights> weights, const Sizes& place, const Offsets& table,
+                 native::TensorId padding, const native::Rescale& rescale, bool in_kernel) {
+    const native::ProductPlace where = place_of(place);
+    check_size("table", table.size(), static_cast<std::size_t>(where.rows * weights->taps()));
+    add<native::DepthwiseStep>(std::move(weights), where, native::Gather{vector_of<std::int32_t>(table), 0, padding},
+                               native::Finish{shared(rescale), in_kernel}, isa_);
+  }
+
+  // place: x, y, out, rows, channels, stride, y_stride, divide, modulo
+  void sum(const Sizes& place, const Sum& rule) { add<native::SumStep>(pair_of(place), sum_rule(rule), isa_); }
+
+  void multiply(const Sizes& place, std::int32_t x_zero, std::int32_t y_zero, const native::Rescale& rescale) {
+    add<native::MultiplyStep>(pair_of(place), x_zero, y_zero, shared(rescale), isa_);
+  }
+
+  void table(native::TensorId x, native::TensorId y, std::int64_t bytes, const Bytes& entries) {
+    add<native::TableStep>(x, y, bytes, vector_of<std::uint8_t>(entries));
+  }
+
+  void max_pool(native::TensorId x, native::TensorId y, const Sizes& rows, const Offsets& table) {
+    add<native::MaxPoolStep>(native::Pooling{x, y, rows_of(rows), vector_of<std::int32_t>(table)}, isa_);
+  }
+
+  void mean_pool(native::TensorId x, native::TensorId y, const Sizes& rows, const Offsets& table, std::int32_t x_zero,
+                 const native::Rescale& rescale) {
+    add<native::MeanPoolStep>(native::Pooling{x, y, rows_of(rows), vector_of<std::int32_t>(table)}, x_zero,
+                              shared(rescale), isa_);
+  }
+
+  void softmax(native::TensorId x, native::TensorId y, const Sizes& rows, const Parameters<std::uint32_t>& exponentials,
+               std::int64_t m0, int shift, std::int32_t zero, std::int32_t lo, std::int32_t hi) {
+    add<native::SoftmaxStep>(
+        x, y, rows_of(rows),
+        native::SoftmaxRule{vector_of<std::uint32_t>(exponentials), m0, shift, native::CodeRule{zero, lo, hi}});
+  }
+
+  std::vector<std::int64_t> run(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs, int threads) {
+    return run_plan(inputs, outputs, threads, nullptr);
+  }
+
+  std::vector<double> profile(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs, int threads) {
+    std::vector<double> seconds;
+    run_plan(inputs, outputs, threads, &seconds);
+    return seconds;
+  }
+
+ private:
+  template <class StepType, class... Arguments>
+  void add(Arguments&&... arguments) {
+    if (plan_.finished()) throw nb::value_error("the plan is finished");
+    plan_.add(std::make_unique<StepType>(std::forward<Arguments>(arguments)...));
+  }
+
+  static void check_count(const Sizes& sizes, std::size_t expected) {
+    check_size("the list of sizes", sizes.size(), expected);
+  }
+
+  static native::Planes planes_of(const Sizes& s) {
+    check_count(s, 4);
+    return {s[0], s[1], s[2], s[3]};
+  }
+
+  static native::Rows rows_of(const Sizes& s) {
+    check_count(s, 3);
+    return {s[0], s[1], s[2]};
+  }
+
+  static native::ProductPlace place_of(const Sizes& s) {
+    check_count(s, 7);
+    return {static_cast<native::TensorId>(s[0]), s[1], s[2], static_cast<native::TensorId>(s[3]), s[4], s[5], s[6]};
+  }
+
+  static native::PairPlace pair_of(const Sizes& s) {
+    check_count(s, 9);
+    return {static_cast<native::TensorId>(s[0]),
+            static_cast<native::TensorId>(s[1]),
+            static_cast<native::TensorId>(s[2]),
+            {s[3], s[4], s[5]},
+            s[6],
+            {s[7], s[8]}};
+  }
+
+  std::vector<std::int64_t> run_plan(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs,
+                                     int threads, std::vector<double>* seconds) {
+    if (!plan_.finished()) throw nb::value_error("the plan is not finished");
+    if (threads < 0) throw nb::value_error("threads must be 0 (all processors) or a positive number");
+    check_size("the inputs", inputs.size(), plan_.input_bytes().size());
+    check_size("the outputs", outputs.size(), plan_.output_bytes().size());
+    std::vector<const void*> in;
+    std::vector<void*> out;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      check_size("an input, in bytes", inputs[i].nbytes(), static_cast<std::size_t>(plan_.input_bytes()[i]));
+      in.push_back(inputs[i].data());
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      check_size("an output, in bytes", outputs[i].nbytes(), static_cast<std::size_t>(plan_.output_bytes()[i]));
+      out.push_back(outputs[i].data());
+    }
+    const nb::gil_scoped_release release;
+    return plan_.run(in, out, threads, seconds);
+  }
+
+  Plan plan_;
+  native::Isa isa_;
+};
+
+}  // namespace
+
+void bind_engine(nb::module_& m) {
+  using nb::arg;
+  nb::class_<native::PackedWeights>(m, "ProductWeights", "Weights of a product, packed for an instruction set.")
+      .def("__init__", &new_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"), arg("multiplier"),
+           arg("isa") = -1)
+      .def_prop_ro("nbytes", &native::PackedWeights::bytes);
+  nb::class_<native::DepthwiseWeights>(m, "DepthwiseWeights", "Weights of a depthwise convolution, packed.")
+      .def("__init__", &new_depthwise_weights, arg("codes"), arg("taps"), arg("bias"), arg("multiplier"),
+           arg("isa") = -1)
+      .def_prop_ro("nbytes", &native::DepthwiseWeights::bytes);
+  nb::class_<Builder>(m, "Plan", "Steps over tensors of known shapes, in one arena.")
+      .def(nb::init<int>(), arg("isa") = -1)
+      .def("tensor", &Builder::tensor, arg("bytes"))
+      .def("constant", &Builder::constant, arg("bytes"))
+      .def("input", &Builder::input, arg("bytes"))
+      .def("output", &Builder::output, arg("bytes"))
+      .def("finish", &Builder::finish)
+      .def_prop_ro("arena_bytes", &Builder::arena_bytes)
+      .def_prop_ro("steps", &Builder::steps)
+      .def("quantize", &Builder::quantize, arg("input"), arg("y"), arg("planes"), arg("scale"), arg("zero_point"),
+           arg("qmin"), arg("qmax"), arg("scaling"), arg("zero_point_inside"), arg("rounding"), arg("is_signed"))
+      .def("dequantize", &Builder::dequantize, arg("x"), arg("output"), arg("planes"), arg("table"))
+      .def("copy", &Builder::copy, arg("from_tensor"), arg("source"), arg("to_tensor"), arg("target"), arg("sizes"),
+           arg("strides_in"), arg("strides_out"), arg("offset_in"), arg("offset_out"), arg("flip"))
+      .def("product", &Builder::product, arg("weights"), arg("place"), arg("table"), arg("row_stride"), arg("padding"),
+           arg("rescale"), arg("in_kernel"), arg("sum").none())
+      .def("depthwise", &Builder::depthwise, arg("weights"), arg("place"), arg("table"), arg("padding"), arg("rescale"),
+           arg("in_kernel"))
+      .def("sum", &Builder::sum, arg("place"), arg("rule"))
+      .def("multiply", &Builder::multiply, arg("place"), arg("x_zero"), arg("y_zero"), arg("rescale"))
+      .def("table", &Builder::table, arg("x"), arg("y"), arg("bytes"), arg("entries"))
+      .def("max_pool", &Builder::max_pool, arg("x"), arg("y"), arg("rows"), arg("table"))
+      .def("mean_pool", &Builder::mean_pool, arg("x"), arg("y"), arg("rows"), arg("table"), arg("x_zero"),
+           arg("rescale"))
+      .def("softmax", &Builder::softmax, arg("x"), arg("y"), arg("rows"), arg("exponentials"), arg("m0"), arg("shift"),
+           arg("zero"), arg("lo"), arg("hi"))
+      .def("run", &Builder::run, arg("inputs"), arg("outputs"), arg("threads") = 0,
+           "Run every step; the number of NaN in each input.")
+      .def("profile", &Builder::profile, arg("inputs"), arg("outputs"), arg("threads") = 0,
+           "Run every step; the seconds that each took.");
+}
+
+}  // namespace halfeven::bindings

@@ -1,0 +1,137 @@
+#include "engine/plan/boundary_steps.h"
+
+#include <cstring>
+#include <stdexcept>
+
+namespace halfeven::native {
+namespace {
+
+constexpr std::int64_t block_pixels = 256;
+
+// Channels of a block of pixels, one after the other, become neighbours. `flip` turns signed codes into stored ones.
+void interleave(const std::uint8_t* codes, std::int64_t channels, std::int64_t count, std::uint8_t flip,
+                std::int64_t stride, std::uint8_t* y) {
+  if (stride == 4 && channels == 3) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::uint32_t quad = static_cast<std::uint32_t>(codes[i]) |
+                                 static_cast<std::uint32_t>(codes[block_pixels + i]) << 8 |
+                                 static_cast<std::uint32_t>(codes[2 * block_pixels + i]) << 16;
+      const std::uint32_t stored = quad ^ (0x010101U * flip);
+      std::memcpy(y + 4 * i, &stored, sizeof(stored));
+    }
+    return;
+  }
+  for (std::int64_t c = 0; c < channels; ++c) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      y[i * stride + c] = static_cast<std::uint8_t>(codes[c * block_pixels + i] ^ flip);
+    }
+  }
+}
+
+}  // namespace
+
+QuantizeStep::QuantizeStep(std::int32_t input, TensorId y, const Planes& planes, const QuantizeParams& params, Isa isa)
+    : input_(input), y_(y), planes_(planes), params_(params) {
+  const bool small = small_zero_point(params.zero_point);
+  const Type out = params.is_signed ? Type::s8 : Type::u8;
+  kernel_ = find_kernel(quantize_kernels, Type::f32, out, small ? isa : Isa::portable)->function;
+}
+
+std::int64_t QuantizeStep::quantize(const float* x, std::int64_t count, void* out) const {
+  return kernel_({x, out, count, &params_.scale, &params_.zero_point, false, small_zero_point(params_.zero_point), false},
+                 params_.rule);
+}
+
+// Pixels [begin, end) of one image.
+std::int64_t QuantizeStep::run_pixels(const float* x, std::uint8_t* y, std::int64_t begin, std::int64_t end) const {
+  constexpr std::int64_t few_channels = 64;
+  const std::uint8_t flip = params_.is_signed ? 0x80 : 0;
+  std::uint8_t codes[few_channels * block_pixels];
+  std::int64_t nan = 0;
+  for (std::int64_t p = begin; p < end; p += block_pixels) {
+    const std::int64_t count = std::min(block_pixels, end - p);
+    for (std::int64_t first = 0; first < planes_.channels; first += few_channels) {
+      const std::int64_t channels = std::min(few_channels, planes_.channels - first);
+      for (std::int64_t c = 0; c < channels; ++c) {
+        nan += quantize(x + (first + c) * planes_.pixels + p, count, codes + c * block_pixels);
+      }
+      interleave(codes, channels, count, flip, planes_.stride, y + p * planes_.stride + first);
+    }
+  }
+  return nan;
+}
+
+void QuantizeStep::run(const Frame& frame) const {
+  const float* x = static_cast<const float*>(frame.inputs[static_cast<std::size_t>(input_)]);
+  std::uint8_t* y = frame.at(y_);
+  std::atomic<std::int64_t>& nan = frame.nan_counts[input_];
+  const int threads = threads_for(frame, static_cast<double>(planes_.count()) * 4);
+  if (planes_.pixels == 1) {  // rows of channels, as they are
+    const std::uint8_t flip = params_.is_signed ? 0x80 : 0;
+    return for_each_part(planes_.images, 1, threads, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin; r < end; ++r) {
+        std::uint8_t* row = y + r * planes_.stride;
+        nan += quantize(x + r * planes_.channels, planes_.channels, row);
+        for (std::int64_t c = 0; c < planes_.channels; ++c) row[c] = static_cast<std::uint8_t>(row[c] ^ flip);
+      }
+    });
+  }
+  for (std::int64_t n = 0; n < planes_.images; ++n) {
+    const float* image = x + n * planes_.channels * planes_.pixels;
+    std::uint8_t* out = y + n * planes_.pixels * planes_.stride;
+    for_each_part(planes_.pixels, block_pixels, threads,
+                  [&](std::int64_t begin, std::int64_t end) { nan += run_pixels(image, out, begin, end); });
+  }
+}
+
+DequantizeStep::DequantizeStep(TensorId x, std::int32_t output, const Planes& planes, std::vector<float> table)
+    : x_(x), output_(output), planes_(planes), table_(std::move(table)) {
+  if (table_.size() != 256) throw std::invalid_argument("a table of all codes has 256 entries");
+}
+
+void DequantizeStep::run(const Frame& frame) const {
+  const std::uint8_t* x = frame.at(x_);
+  float* y = static_cast<float*>(frame.outputs[static_cast<std::size_t>(output_)]);
+  const int threads = threads_for(frame, static_cast<double>(planes_.count()) * 4);
+  const auto rows = [&](std::int64_t begin, std::int64_t end) {  // a row: one channel of one image
+    for (std::int64_t row = begin; row < end; ++row) {
+      const std::uint8_t* in = x + row / planes_.channels * planes_.pixels * planes_.stride + row % planes_.channels;
+      for (std::int64_t p = 0; p < planes_.pixels; ++p) y[row * planes_.pixels + p] = table_[in[p * planes_.stride]];
+    }
+  };
+  for_each_part(planes_.images * planes_.channels, 1, threads, rows);
+}
+
+std::vector<TensorId> CopyStep::reads() const { return from_.is_tensor ? std::vector{from_.id} : std::vector<int>{}; }
+
+std::vector<TensorId> CopyStep::writes() const { return to_.is_tensor ? std::vector{to_.id} : std::vector<int>{}; }
+
+void CopyStep::copy(const std::uint8_t* x, std::uint8_t* y, std::size_t axis) const {
+  const std::int64_t in = walk_.in[axis];
+  const std::int64_t out = walk_.out[axis];
+  const std::int64_t count = walk_.sizes[axis];
+  if (axis + 1 < walk_.sizes.size()) {
+    for (std::int64_t i = 0; i < count; ++i) copy(x + i * in, y + i * out, axis + 1);
+  } else if (in == 1 && out == 1 && walk_.flip == 0) {
+    std::memcpy(y, x, static_cast<std::size_t>(count));
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) y[i * out] = static_cast<std::uint8_t>(x[i * in] ^ walk_.flip);
+  }
+}
+
+void CopyStep::run(const Frame& frame) const {
+  const std::size_t from = static_cast<std::size_t>(from_.id);
+  const std::size_t to = static_cast<std::size_t>(to_.id);
+  const std::uint8_t* x = from_.is_tensor ? frame.at(from_.id) : static_cast<const std::uint8_t*>(frame.inputs[from]);
+  std::uint8_t* y = to_.is_tensor ? frame.at(to_.id) : static_cast<std::uint8_t*>(frame.outputs[to]);
+  double bytes = 1;
+  for (const std::int64_t size : walk_.sizes) bytes *= static_cast<double>(size);
+  x += walk_.in_offset;
+  y += walk_.out_offset;
+  if (walk_.sizes.size() < 2) return copy(x, y, 0);
+  for_each_part(walk_.sizes[0], 1, threads_for(frame, bytes), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) copy(x + i * walk_.in[0], y + i * walk_.out[0], 1);
+  });
+}
+
+}  // namespace halfeven::native

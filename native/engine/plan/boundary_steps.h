@@ -1,0 +1,94 @@
+// Where a plan meets the caller's arrays, and copies between layouts.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "engine/plan/step.h"
+#include "kernels/quantize/quantize.h"
+
+namespace halfeven::native {
+
+// A tensor seen as (images, pixels, channels), stored with a stride between pixels; outside, (images, channels, pixels).
+struct Planes {
+  std::int64_t images;
+  std::int64_t channels;
+  std::int64_t pixels;
+  std::int64_t stride;
+
+  std::int64_t count() const { return images * channels * pixels; }
+};
+
+// float32 in the caller's order -> codes, in one pass.
+struct QuantizeParams {
+  float scale;
+  std::int32_t zero_point;
+  QuantizeRule rule;
+  bool is_signed;
+};
+
+class QuantizeStep : public Step {
+ public:
+  QuantizeStep(std::int32_t input, TensorId y, const Planes& planes, const QuantizeParams& params, Isa isa);
+  void run(const Frame& frame) const override;
+  std::vector<TensorId> reads() const override { return {}; }
+  std::vector<TensorId> writes() const override { return {y_}; }
+
+ private:
+  std::int64_t quantize(const float* x, std::int64_t count, void* out) const;
+  std::int64_t run_pixels(const float* x, std::uint8_t* y, std::int64_t begin, std::int64_t end) const;
+
+  std::int32_t input_;
+  TensorId y_;
+  Planes planes_;
+  QuantizeParams params_;
+  QuantizeKernel kernel_;
+};
+
+// Codes -> float32 in the caller's order, by a table of all codes as stored.
+class DequantizeStep : public Step {
+ public:
+  DequantizeStep(TensorId x, std::int32_t output, const Planes& planes, std::vector<float> table);
+  void run(const Frame& frame) const override;
+  std::vector<TensorId> reads() const override { return {x_}; }
+  std::vector<TensorId> writes() const override { return {}; }
+
+ private:
+  TensorId x_;
+  std::int32_t output_;
+  Planes planes_;
+  std::vector<float> table_;
+};
+
+// Bytes from one place to another along any axes: out[sum i_k out_k] = in[sum i_k in_k] ^ flip.
+struct Walk {
+  std::vector<std::int64_t> sizes;
+  std::vector<std::int64_t> in;
+  std::vector<std::int64_t> out;
+  std::int64_t in_offset;
+  std::int64_t out_offset;
+  std::uint8_t flip;
+};
+
+// A tensor of the plan, or an array of the caller.
+struct End {
+  bool is_tensor;
+  std::int32_t id;
+};
+
+class CopyStep : public Step {
+ public:
+  CopyStep(End from, End to, Walk walk) : from_(from), to_(to), walk_(std::move(walk)) {}
+  void run(const Frame& frame) const override;
+  std::vector<TensorId> reads() const override;
+  std::vector<TensorId> writes() const override;
+
+ private:
+  void copy(const std::uint8_t* x, std::uint8_t* y, std::size_t axis) const;
+
+  End from_;
+  End to_;
+  Walk walk_;
+};
+
+}  // namespace halfeven::native

@@ -1,0 +1,180 @@
+#include "engine/plan/conv_steps.h"
+
+#include <cstring>
+
+namespace halfeven::native {
+namespace {
+
+constexpr std::int64_t row_unit = 24;              // a multiple of every tile's rows but one
+constexpr std::int64_t cached_input = 384 << 10;   // of a block of rows, so that the second cache keeps it
+constexpr std::int64_t cached_weights = 300 << 10; // from here on weights are walked once for many rows
+constexpr std::int64_t rows_of_small_weights = 96;
+constexpr std::int64_t items_wanted = 8;
+constexpr std::int64_t sum_rows = 24;
+
+std::int64_t rounded_up(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
+
+CodeRule code_rule(const Rescale& rescale) {
+  const RequantizeRule& rule = rescale.rule();
+  return {rule.zero_point, rule.range.qmin, rule.range.qmax};
+}
+
+void resolve(Gather& gather, std::span<const std::int64_t> places, TensorId x) {
+  const std::int64_t padding = places[static_cast<std::size_t>(gather.padding)] - places[static_cast<std::size_t>(x)];
+  for (std::int32_t& offset : gather.table) {
+    if (offset == outside) offset = static_cast<std::int32_t>(padding);
+  }
+}
+
+// Grows as needed, one a thread.
+void* scratch_of(std::int64_t bytes) {
+  thread_local AlignedBytes scratch;
+  if (static_cast<std::int64_t>(scratch.size()) < bytes) scratch = AlignedBytes(static_cast<std::size_t>(bytes));
+  return scratch.data();
+}
+
+// How a product is cut: blocks of rows, and ranges of panels.
+struct Cut {
+  std::int64_t rows;
+  std::int64_t blocks;
+  std::int64_t ranges;
+};
+
+Cut cut_for(const PackedWeights& w, const ProductPlace& place, int threads) {
+  const std::int64_t row_bytes = std::max<std::int64_t>(1, place.x_bytes / std::max<std::int64_t>(place.rows, 1));
+  std::int64_t rows = std::max(row_unit, cached_input / row_bytes / row_unit * row_unit);
+  if (w.bytes() < cached_weights) rows = std::min(rows, rows_of_small_weights);
+  if (threads == 1) return {rows, (place.rows + rows - 1) / rows, 1};
+  rows = std::min(rows, std::max(row_unit, rounded_up((place.rows + items_wanted - 1) / items_wanted, row_unit)));
+  constexpr std::int64_t few_rows = 400;
+  if (place.rows < few_rows && w.panels() >= items_wanted) return {place.rows, 1, items_wanted};
+  const std::int64_t blocks = (place.rows + rows - 1) / rows;
+  const std::int64_t ranges = std::min(w.panels(), blocks >= items_wanted ? 1 : (items_wanted + blocks - 1) / blocks);
+  return {rows, blocks, ranges};
+}
+
+}  // namespace
+
+ProductStep::ProductStep(std::shared_ptr<const PackedWeights> weights, const ProductPlace& place, Gather gather,
+                         Finish finish, std::optional<SumOperand> sum, Isa isa)
+    : weights_(std::move(weights)),
+      place_(place),
+      gather_(std::move(gather)),
+      finish_(std::move(finish)),
+      sum_(std::move(sum)),
+      writer_(*finish_.rescale, Type::s32, Type::u8, isa),
+      add_rows_(find_kernel(row_kernels, Type::u8, Type::u8, isa)->function.sum) {
+  finish_.in_kernel = finish_.in_kernel && weights_->format().writes_codes;
+}
+
+std::vector<TensorId> ProductStep::reads() const {
+  std::vector<TensorId> ids{place_.x};
+  if (!gather_.table.empty()) ids.push_back(gather_.padding);
+  if (sum_) ids.push_back(sum_->y);
+  return ids;
+}
+
+void ProductStep::place(std::span<const std::int64_t> places) {
+  if (!gather_.table.empty()) resolve(gather_, places, place_.x);
+}
+
+void ProductStep::run(const Frame& frame) const {
+  const double macs = static_cast<double>(place_.rows * weights_->columns()) *
+                      static_cast<double>(weights_->taps() * weights_->depth());
+  const int threads = threads_for(frame, macs);
+  IgemmTask task = weights_->task();
+  task.input = frame.at(place_.x) + place_.x_offset;
+  task.row_stride = gather_.row_stride;
+  task.offsets = gather_.table.empty() ? nullptr : gather_.table.data();
+  task.offset_stride = place_.rows;
+  task.out = frame.at(place_.y) + place_.y_offset;
+  task.out_stride = place_.y_stride;
+  task.rule = code_rule(*finish_.rescale);
+  SumWith sum{};
+  if (sum_) {
+    sum = {frame.at(sum_->y) + place_.y_offset, sum_->stride, sum_->rule};
+    task.sum = &sum;
+  }
+  const Cut cut = cut_for(*weights_, place_, threads);
+  auto item = [&](std::int64_t i) {
+    IgemmTask part = task;
+    part.row_begin = i / cut.ranges * cut.rows;
+    part.row_end = std::min(place_.rows, part.row_begin + cut.rows);
+    part.panel_begin = weights_->panels() * (i % cut.ranges) / cut.ranges;
+    part.panel_end = weights_->panels() * (i % cut.ranges + 1) / cut.ranges;
+    run_part(part);
+  };
+  parallel_for(cut.blocks * cut.ranges, threads, item);
+}
+
+void ProductStep::run_part(const IgemmTask& part) const {
+  if (finish_.in_kernel) return weights_->kernel()(part);
+  IgemmTask block = part;
+  if (weights_->format().wide) block.scratch = scratch_of(igemm_scratch_rows * part.taps * part.depth * 2);
+  for (block.panel_begin = part.panel_begin; block.panel_begin < part.panel_end; ++block.panel_begin) {
+    block.panel_end = block.panel_begin + 1;
+    for (block.row_begin = part.row_begin; block.row_begin < part.row_end; block.row_begin = block.row_end) {
+      block.row_end = std::min(part.row_end, block.row_begin + sum_rows);
+      run_sums(block);
+    }
+  }
+}
+
+void ProductStep::run_sums(const IgemmTask& part) const {
+  alignas(64) std::int32_t sums[sum_rows * igemm_panel_columns];
+  IgemmTask block = part;
+  block.sums = sums;
+  weights_->kernel()(block);
+  const IgemmPanel& panel = weights_->panel(part.panel_begin);
+  const std::int64_t count = std::min<std::int64_t>(panel.vectors * igemm_lanes, part.columns - panel.column);
+  for (std::int64_t row = part.row_begin; row < part.row_end; ++row) {
+    std::uint8_t* out = part.out + row * part.out_stride + panel.column;
+    writer_.write_channels(sums + (row - part.row_begin) * igemm_panel_columns, count, panel.column, out);
+    if (part.sum == nullptr) continue;
+    const std::uint8_t* other = part.sum->codes + row * part.sum->stride + panel.column;
+    add_rows_({out, other, out, count, part.sum->rule});
+  }
+}
+
+DepthwiseStep::DepthwiseStep(std::shared_ptr<const DepthwiseWeights> weights, const ProductPlace& place, Gather gather,
+                             Finish finish, Isa isa)
+    : weights_(std::move(weights)),
+      place_(place),
+      gather_(std::move(gather)),
+      finish_(std::move(finish)),
+      writer_(*finish_.rescale, Type::s32, Type::u8, isa) {
+  finish_.in_kernel = finish_.in_kernel && weights_->writes_codes();
+}
+
+void DepthwiseStep::place(std::span<const std::int64_t> places) { resolve(gather_, places, place_.x); }
+
+void DepthwiseStep::run(const Frame& frame) const {
+  const double macs = static_cast<double>(place_.rows * weights_->channels() * weights_->taps());
+  DepthwiseTask task = weights_->task();
+  task.input = frame.at(place_.x) + place_.x_offset;
+  task.offsets = gather_.table.data();
+  task.offset_stride = place_.rows;
+  task.out = frame.at(place_.y) + place_.y_offset;
+  task.out_stride = place_.y_stride;
+  task.rule = code_rule(*finish_.rescale);
+  for_each_part(place_.rows, 1, threads_for(frame, macs), [&](std::int64_t begin, std::int64_t end) {
+    DepthwiseTask part = task;
+    part.row_begin = begin;
+    part.row_end = end;
+    if (finish_.in_kernel) return weights_->kernel()(part);
+    run_sums(part);
+  });
+}
+
+void DepthwiseStep::run_sums(const DepthwiseTask& part) const {
+  std::int32_t* sums = static_cast<std::int32_t*>(scratch_of(weights_->width() * 4));
+  DepthwiseTask row = part;
+  row.sums = sums;
+  for (row.row_begin = part.row_begin; row.row_begin < part.row_end; ++row.row_begin) {
+    row.row_end = row.row_begin + 1;
+    weights_->kernel()(row);
+    writer_.write_channels(sums, part.channels, 0, part.out + row.row_begin * part.out_stride);
+  }
+}
+
+}  // namespace halfeven::native

@@ -1,0 +1,88 @@
+// Convolutions and matrix products with constants.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/plan/step.h"
+#include "kernels/depthwise/weights.h"
+#include "kernels/igemm/weights.h"
+#include "kernels/rows/rows.h"
+#include "kernels/rescale/rescale.h"
+
+namespace halfeven::native {
+
+// From sums to codes: by the kernel itself where `in_kernel` (the exact half-even rule, |M sum| < 2^31), else by the
+// requantize kernels. All in codes as stored: u8.
+struct Finish {
+  std::shared_ptr<const Rescale> rescale;
+  bool in_kernel;
+};
+
+// Where each row of the product finds its elements: table [taps][rows] of offsets from the input, `outside` standing for
+// the tensor of zero points `padding`; or rows that follow each other at a stride, where the table is empty.
+struct Gather {
+  std::vector<std::int32_t> table;
+  std::int64_t row_stride;
+  TensorId padding;
+};
+
+struct ProductPlace {
+  TensorId x;
+  std::int64_t x_bytes;   // of the whole input, for the size of blocks
+  std::int64_t x_offset;  // of the first channel
+  TensorId y;
+  std::int64_t y_stride;
+  std::int64_t y_offset;
+  std::int64_t rows;
+};
+
+struct SumOperand {
+  TensorId y;
+  std::int64_t stride;
+  SumRule rule;
+};
+
+class ProductStep : public Step {
+ public:
+  ProductStep(std::shared_ptr<const PackedWeights> weights, const ProductPlace& place, Gather gather, Finish finish,
+              std::optional<SumOperand> sum, Isa isa);
+  void run(const Frame& frame) const override;
+  std::vector<TensorId> reads() const override;
+  std::vector<TensorId> writes() const override { return {place_.y}; }
+  void place(std::span<const std::int64_t> places) override;
+
+ private:
+  void run_part(const IgemmTask& whole) const;
+  void run_sums(const IgemmTask& part) const;
+
+  std::shared_ptr<const PackedWeights> weights_;
+  ProductPlace place_;
+  Gather gather_;
+  Finish finish_;
+  std::optional<SumOperand> sum_;
+  RowWriter writer_;
+  SumRowsKernel add_rows_;
+};
+
+class DepthwiseStep : public Step {
+ public:
+  DepthwiseStep(std::shared_ptr<const DepthwiseWeights> weights, const ProductPlace& place, Gather gather,
+                Finish finish, Isa isa);
+  void run(const Frame& frame) const override;
+  std::vector<TensorId> reads() const override { return {place_.x, gather_.padding}; }
+  std::vector<TensorId> writes() const override { return {place_.y}; }
+  void place(std::span<const std::int64_t> places) override;
+
+ private:
+  void run_sums(const DepthwiseTask& part) const;
+
+  std::shared_ptr<const DepthwiseWeights> weights_;
+  ProductPlace place_;
+  Gather gather_;
+  Finish finish_;
+  RowWriter writer_;
+};
+
+}  // namespace halfeven::native

@@ -1,0 +1,169 @@
+#include "engine/plan/row_steps.h"
+
+#include <cstring>
+#include <stdexcept>
+
+#include "kernels/softmax/softmax.h"
+
+namespace halfeven::native {
+namespace {
+
+constexpr std::int64_t block_channels = 256;
+
+const RowKernels& kernels_for(Isa isa) { return find_kernel(row_kernels, Type::u8, Type::u8, isa)->function; }
+
+double bytes_of(const Rows& rows) { return static_cast<double>(rows.count * rows.stride); }
+
+bool same_rows(const PairPlace& place) {
+  return place.repeat.divide == 1 && place.repeat.modulo == place.rows.count && place.y_stride == place.rows.stride;
+}
+
+}  // namespace
+
+SumStep::SumStep(const PairPlace& place, const SumRule& rule, Isa isa)
+    : place_(place), rule_(rule), kernel_(kernels_for(isa).sum) {}
+
+void SumStep::run(const Frame& frame) const {
+  const std::uint8_t* x = frame.at(place_.x);
+  const std::uint8_t* y = frame.at(place_.y);
+  std::uint8_t* out = frame.at(place_.out);
+  const Rows& rows = place_.rows;
+  const int threads = threads_for(frame, bytes_of(rows));
+  if (same_rows(place_)) {
+    return for_each_part(rows.count * rows.stride, 64, threads, [&](std::int64_t begin, std::int64_t end) {
+      kernel_({x + begin, y + begin, out + begin, end - begin, rule_});
+    });
+  }
+  for_each_part(rows.count, 1, threads, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const std::int64_t other = r / place_.repeat.divide % place_.repeat.modulo;
+      kernel_({x + r * rows.stride, y + other * place_.y_stride, out + r * rows.stride, rows.channels, rule_});
+    }
+  });
+}
+
+MultiplyStep::MultiplyStep(const PairPlace& place, std::int32_t x_zero, std::int32_t y_zero,
+                           std::shared_ptr<const Rescale> rescale, Isa isa)
+    : place_(place),
+      x_zero_(x_zero),
+      y_zero_(y_zero),
+      rescale_(std::move(rescale)),
+      writer_(*rescale_, Type::s32, Type::u8, isa),
+      kernels_(kernels_for(isa)) {}
+
+void MultiplyStep::run(const Frame& frame) const {
+  const Rows& rows = place_.rows;
+  for_each_part(rows.count, 1, threads_for(frame, bytes_of(rows) * 4), [&](std::int64_t begin, std::int64_t end) {
+    std::int32_t products[block_channels];
+    for (std::int64_t r = begin; r < end; ++r) {
+      const std::uint8_t* x = frame.at(place_.x) + r * rows.stride;
+      const std::uint8_t* y = frame.at(place_.y) + r / place_.repeat.divide % place_.repeat.modulo * place_.y_stride;
+      std::uint8_t* out = frame.at(place_.out) + r * rows.stride;
+      for (std::int64_t c = 0; c < rows.channels; c += block_channels) {
+        const std::int64_t count = std::min(block_channels, rows.channels - c);
+        kernels_.products(products, x + c, y + c, count, x_zero_, y_zero_);
+        writer_.write(products, count, 0, out + c);
+      }
+    }
+  });
+}
+
+TableStep::TableStep(TensorId x, TensorId y, std::int64_t bytes, std::vector<std::uint8_t> table)
+    : x_(x), y_(y), bytes_(bytes), table_(std::move(table)) {
+  if (table_.size() != 256) throw std::invalid_argument("a table of all codes has 256 entries");
+}
+
+void TableStep::run(const Frame& frame) const {
+  const std::uint8_t* x = frame.at(x_);
+  std::uint8_t* y = frame.at(y_);
+  const std::uint8_t* table = table_.data();
+  for_each_part(bytes_, 64, threads_for(frame, static_cast<double>(bytes_)), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) y[i] = table[x[i]];
+  });
+}
+
+MaxPoolStep::MaxPoolStep(Pooling pooling, Isa isa) : pooling_(std::move(pooling)), kernels_(kernels_for(isa)) {}
+
+void MaxPoolStep::run(const Frame& frame) const {
+  const Rows& rows = pooling_.rows;
+  const std::uint8_t* x = frame.at(pooling_.x);
+  std::uint8_t* y = frame.at(pooling_.y);
+  const std::int64_t taps = std::ssize(pooling_.table) / std::max<std::int64_t>(rows.count, 1);
+  const int threads = threads_for(frame, bytes_of(rows) * static_cast<double>(taps));
+  for_each_part(rows.count, 1, threads, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      std::uint8_t* out = y + r * rows.stride;
+      std::memset(out, 0, static_cast<std::size_t>(rows.channels));  // the lowest code: padding never wins
+      for (std::int64_t tap = 0; tap < taps; ++tap) {
+        const std::int32_t offset = pooling_.table[static_cast<std::size_t>(tap * rows.count + r)];
+        if (offset != outside) kernels_.largest(out, x + offset, rows.channels);
+      }
+    }
+  });
+}
+
+MeanPoolStep::MeanPoolStep(Pooling pooling, std::int32_t x_zero, std::shared_ptr<const Rescale> rescale, Isa isa)
+    : pooling_(std::move(pooling)),
+      x_zero_(x_zero),
+      rescale_(std::move(rescale)),
+      writer_(*rescale_, Type::s32, Type::u8, isa),
+      kernels_(kernels_for(isa)) {}
+
+void MeanPoolStep::run_row(const std::uint8_t* x, std::uint8_t* y, std::int64_t row, std::int64_t first) const {
+  const Rows& rows = pooling_.rows;
+  const std::int64_t count = std::min(block_channels, rows.channels - first);
+  std::int32_t sums[block_channels] = {};
+  std::int32_t elements = 0;
+  for (std::size_t at = static_cast<std::size_t>(row); at < pooling_.table.size();
+       at += static_cast<std::size_t>(rows.count)) {
+    if (pooling_.table[at] == outside) continue;
+    kernels_.total(sums, x + pooling_.table[at] + first, count);
+    ++elements;
+  }
+  for (std::int64_t c = 0; c < count; ++c) sums[c] -= elements * x_zero_;
+  writer_.write(sums, count, row % rescale_->channels(), y + row * rows.stride + first);
+}
+
+void MeanPoolStep::run(const Frame& frame) const {
+  const std::uint8_t* x = frame.at(pooling_.x);
+  std::uint8_t* y = frame.at(pooling_.y);
+  const std::int64_t blocks = (pooling_.rows.channels + block_channels - 1) / block_channels;
+  const double bytes = static_cast<double>(std::ssize(pooling_.table) * pooling_.rows.stride);
+  for_each_part(pooling_.rows.count * blocks, 1, threads_for(frame, bytes), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) run_row(x, y, i / blocks, i % blocks * block_channels);
+  });
+}
+
+SoftmaxStep::SoftmaxStep(TensorId x, TensorId y, const Rows& rows, SoftmaxRule rule)
+    : x_(x), y_(y), rows_(rows), rule_(std::move(rule)) {
+  if (rule_.exponentials.size() < 256) throw std::invalid_argument("a softmax needs an exponential for each distance");
+}
+
+void SoftmaxStep::run(const Frame& frame) const {
+  const Parallel here = [](std::int64_t items, const std::function<void(std::int64_t)>& body) {
+    for (std::int64_t i = 0; i < items; ++i) body(i);
+  };
+  constexpr double work_a_code = 16;
+  for_each_part(rows_.count, 1, threads_for(frame, bytes_of(rows_) * work_a_code),
+                [&](std::int64_t begin, std::int64_t end) {
+                  const bool whole = rows_.stride == rows_.channels;
+                  const std::int64_t together = whole ? end - begin : 1;
+                  for (std::int64_t r = begin; r < end; r += together) {
+                    const Softmax task{frame.at(x_) + r * rows_.stride,
+                                       Type::u8,
+                                       together,
+                                       rows_.channels,
+                                       1,
+                                       rule_.exponentials,
+                                       rule_.m0,
+                                       rule_.shift,
+                                       rule_.code.zero,
+                                       rule_.code.lo,
+                                       rule_.code.hi,
+                                       Type::u8};
+                    softmax(task, frame.at(y_) + r * rows_.stride, here);
+                  }
+                });
+}
+
+}  // namespace halfeven::native

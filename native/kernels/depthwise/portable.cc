@@ -1,0 +1,2 @@
+#define HALFEVEN_ISA portable
+#include "kernels/depthwise/plain_loops.inc"

@@ -1,0 +1,103 @@
+// Products of 8-bit activations with packed weights: a convolution seen as a matrix product whose rows are gathered
+// through offsets, taps times channels deep. Activations are u8 (a signed code has its top bit flipped), weights s8;
+// zero points are part of the bias, so that the inner loop is a plain dot product. Sums wrap at 2^32: exact whenever the
+// sum itself fits int32.
+// Plain data and declarations only: files compiled for one instruction set include this.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/kernel_table.h"
+
+namespace halfeven::native {
+
+inline constexpr int igemm_lanes = 16;          // columns are packed in vectors of so many
+inline constexpr int igemm_panel_columns = 64;  // no panel is wider
+inline constexpr int igemm_step = 4;            // depths are multiples of this
+
+// Columns [column, column + 16 vectors) of the weights, `offset` bytes into them.
+struct IgemmPanel {
+  std::int32_t column;
+  std::int32_t vectors;
+  std::int64_t offset;
+};
+
+// How a kernel wants its weights: as s8 [k / 4][column][4], or widened to s16 [k / 2][column][2].
+struct IgemmFormat {
+  bool wide;
+  int vectors;        // at most, in a panel
+  bool writes_codes;  // whether it can rescale; else it gives sums
+};
+
+// code = clamp(rhe(multiplier * sum) + zero), all in u8 as stored.
+struct CodeRule {
+  std::int32_t zero;
+  std::int32_t lo;
+  std::int32_t hi;
+};
+
+// code = clamp(rhe(a * code + b * other + constant) + zero): a sum of two tensors, every term an integer of at most 24
+// bits times one power of two, hence exact in float32.
+struct SumRule {
+  float a;
+  float b;
+  float constant;
+  CodeRule code;
+};
+
+// Where the other tensor is: its row r at codes + r * stride.
+struct SumWith {
+  const std::uint8_t* codes;
+  std::int64_t stride;
+  SumRule rule;
+};
+
+struct IgemmTask {
+  const std::uint8_t* input;
+  std::int64_t row_stride;      // between rows of the input, where offsets is null
+  const std::int32_t* offsets;  // [taps][offset_stride]: of each row's elements under a tap, from input
+  std::int64_t offset_stride;
+  std::int64_t taps;
+  std::int64_t depth;  // bytes under a tap
+  const void* weights;
+  const IgemmPanel* panels;
+  const std::int32_t* bias;   // one a column, rounded up to whole vectors
+  const double* multiplier;   // as many
+  std::int64_t columns;
+  std::int64_t row_begin;
+  std::int64_t row_end;
+  std::int64_t panel_begin;
+  std::int64_t panel_end;
+  std::uint8_t* out;  // row 0
+  std::int64_t out_stride;
+  CodeRule rule;
+  const SumWith* sum;  // or null
+  std::int32_t* sums;  // not null: sums of one panel, [row_end - row_begin][64], instead of codes
+  void* scratch;       // 64-byte aligned, igemm_scratch_rows * taps * depth int16, for wide weights
+};
+
+inline constexpr std::int64_t igemm_scratch_rows = 6;
+
+// Called in round-to-nearest mode.
+using IgemmKernel = void (*)(const IgemmTask& task);
+
+#define HALFEVEN_KERNEL(in, out, isa) void igemm_##in##_##out##_##isa(const IgemmTask& task);
+#include "kernels/igemm/kernels.inc"
+#undef HALFEVEN_KERNEL
+
+inline constexpr Kernel<IgemmKernel> igemm_kernels[] = {
+#define HALFEVEN_KERNEL(in, out, isa) \
+  {"igemm_" #in "_" #out "_" #isa, Type::in, Type::out, Isa::isa, igemm_##in##_##out##_##isa},
+#include "kernels/igemm/kernels.inc"
+#undef HALFEVEN_KERNEL
+};
+
+constexpr IgemmFormat igemm_format(Isa isa) {
+  switch (isa) {
+    case Isa::avx512_vnni: return {false, 4, true};
+    case Isa::avx2: return {true, 1, false};
+    default: return {false, 1, false};
+  }
+}
+
+}  // namespace halfeven::native

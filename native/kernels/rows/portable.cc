@@ -1,0 +1,2 @@
+#define HALFEVEN_ISA portable
+#include "kernels/rows/plain_loops.inc"

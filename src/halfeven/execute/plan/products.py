@@ -1,0 +1,134 @@
+"""Convolutions and products with constant weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven import _native
+from halfeven.execute.plan import tables
+from halfeven.execute.plan.folded import doubles, folded_bias, rescaled_in_kernel, stored, stored_rescale, sum_rule
+from halfeven.execute.plan.layout import Held, Shape, last_axis
+from halfeven.execute.plan.stage import BYTES, NO_TABLE, Stage
+from halfeven.ir.instructions import Add, Conv, Linear
+from halfeven.numerics.multiplier import Multiplier
+
+Sum = tuple[int, int, tuple[float, float, float, int, int, int]]
+
+
+def centered_weights(i: Conv | Linear, axis: int) -> NDArray[np.int8] | None:
+    """``w - Zw`` where 8 bits hold it, and the sums fit int32, and results are bytes; else None."""
+    if i.accumulator.bits != 32 or i.rescale.target.qtype.storage not in BYTES:  # noqa: PLR2004
+        return None
+    zero = i.weight_zero
+    if i.weight.dtype == np.int8 and not zero.any():
+        return i.weight
+    shape = [1] * i.weight.ndim
+    shape[axis] = -1
+    w = i.weight.astype(np.int64) - (zero.reshape(shape) if zero.ndim else zero)
+    return w.astype(np.int8) if w.size and w.min() >= -128 and w.max() <= 127 else None  # noqa: PLR2004
+
+
+def _flat(a: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(a).reshape(-1)
+
+
+def _pack(i: Conv | Linear, w: NDArray[np.int8], x: Held, part: slice) -> _native.ProductWeights:
+    """Columns ``part`` of weights [columns][taps][channels]."""
+    zero = stored(i.x_zero, x.dtype)
+    bias = folded_bias(i.bias, w.sum(axis=(1, 2), dtype=np.int64), zero)
+    m = doubles(i.rescale.multiplier, len(w))
+    return _native.ProductWeights(_flat(w[part]), w.shape[1], w.shape[2], bias[part], np.ascontiguousarray(m[part]))
+
+
+def _group_multiplier(m: Multiplier, part: slice) -> Multiplier:
+    return Multiplier(m.m0.reshape(-1)[part], m.shift.reshape(-1)[part], m.bits) if m.m0.size > 1 else m
+
+
+def conv_shape(i: Conv, stage: Stage) -> Shape | None:
+    """Shape of the result where the engine takes the convolution; else None."""
+    shape = stage.shape_of(i.x)
+    if shape is None or shape[1] != i.weight.shape[1] * i.group or centered_weights(i, 0) is None:
+        return None
+    return tables.output_shape(shape, len(i.weight), i.window)
+
+
+def emit_conv(stage: Stage, i: Conv, x: Held, other: tuple[Held, Add, bool] | None) -> Held:
+    """Emit the steps of a convolution, of its sum with another tensor too where ``other`` says so."""
+    shape = tables.output_shape(x.shape, len(i.weight), i.window)
+    target = i.rescale.target if other is None else other[1].target
+    y = stage.tensor(shape, 1, target.qtype.storage)
+    w = centered_weights(i, 0)
+    if w is None:
+        raise AssertionError(i.name)  # conv_shape said otherwise
+    codes = w.reshape(len(w), w.shape[1], -1)
+    pointwise = tables.is_pointwise(i.window)
+    padding = stage.padding(stored(i.x_zero, x.dtype), x.stride)
+    depthwise = i.group == len(w) and w.shape[1] == 1
+    table = tables.window_table(x, i.window, shape[2:]) if not pointwise or depthwise else NO_TABLE
+    if depthwise:
+        return _emit_depthwise(stage, i, (x, y), codes[:, 0], table, padding)
+    columns = len(w) // i.group
+    for g in range(i.group):
+        part = slice(g * columns, (g + 1) * columns)
+        key = i, g, x.dtype
+        if key not in stage.weights:
+            stage.weights[key] = _pack(i, codes.transpose(0, 2, 1), x, part)
+        how = stored_rescale(_group_multiplier(i.rescale.multiplier, part), i.rescale.target, i.rescale.method)
+        place = [x.id, x.nbytes, g * w.shape[1], y.id, y.stride, g * columns, y.rows]
+        in_kernel = rescaled_in_kernel(i.rescale, i.accumulator)
+        stage.plan.product(stage.weights[key], place, table, x.stride, padding, how, in_kernel, _sum_of(i, other))
+        stage.steps.append(f"Conv{'+Add' if other else ''} {i.name}")
+    return y
+
+
+def _sum_of(i: Conv, other: tuple[Held, Add, bool] | None) -> Sum | None:
+    if other is None:
+        return None
+    y, add, first = other
+    own = i.rescale.target.qtype.storage
+    rule = sum_rule(add, own, y.dtype) if first else sum_rule(add, y.dtype, own)
+    if rule is None:
+        raise AssertionError(add.name)  # the caller has asked already
+    a, b, *rest = rule
+    return y.id, y.stride, (*((a, b) if first else (b, a)), *rest)  # type: ignore[return-value]
+
+
+def _emit_depthwise(
+    stage: Stage, i: Conv, ends: tuple[Held, Held], codes: NDArray[np.int8], table: NDArray[np.int32], padding: int
+) -> Held:
+    x, y = ends
+    key = i, -1, x.dtype
+    if key not in stage.weights:
+        bias = folded_bias(i.bias, codes.sum(axis=1, dtype=np.int64), stored(i.x_zero, x.dtype))
+        m = doubles(i.rescale.multiplier, len(codes))
+        stage.weights[key] = _native.DepthwiseWeights(_flat(codes), codes.shape[1], bias, m)
+    how = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
+    place = [x.id, x.nbytes, 0, y.id, y.stride, 0, y.rows]
+    in_kernel = rescaled_in_kernel(i.rescale, i.accumulator)
+    stage.plan.depthwise(stage.weights[key], place, table, padding, how, in_kernel)
+    stage.steps.append(f"Depthwise {i.name}")
+    return y
+
+
+def take_linear(i: Linear, stage: Stage) -> bool:
+    """Emit a product with a constant matrix, where the engine takes it."""
+    shape = stage.shape_of(i.x)
+    w = centered_weights(i, 1)
+    if not shape or w is None or shape[-1] != len(w):
+        return False
+    x = stage.get(i.x, last_axis(shape))
+    y = stage.tensor((*shape[:-1], w.shape[1]), last_axis(shape), i.rescale.target.qtype.storage)
+    key = i, 0, x.dtype
+    if key not in stage.weights:
+        stage.weights[key] = _pack(i, np.ascontiguousarray(w.T)[:, None, :], x, slice(None))
+    how = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
+    place = [x.id, x.nbytes, 0, y.id, y.stride, 0, y.rows]
+    in_kernel = rescaled_in_kernel(i.rescale, i.accumulator)
+    padding = stage.padding(stored(i.x_zero, x.dtype), x.stride)
+    stage.plan.product(stage.weights[key], place, NO_TABLE, x.stride, padding, how, in_kernel, None)
+    stage.steps.append(f"Linear {i.name}")
+    stage.held[i.y] = y
+    return True

@@ -1,0 +1,179 @@
+"""One rule an instruction: emit its steps into a stage, or say that the engine does not take it."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+
+from halfeven.execute import reference, windows
+from halfeven.execute.plan import tables
+from halfeven.execute.plan.folded import stored, stored_rescale
+from halfeven.execute.plan.layout import Held, image_axis, last_axis
+from halfeven.execute.plan.pairs import take_add, take_mul
+from halfeven.execute.plan.products import conv_shape, emit_conv, take_linear
+from halfeven.execute.plan.stage import BYTES, Stage
+from halfeven.ir import instructions as ir
+
+CODES = 256
+
+
+@singledispatch
+def take(instruction: Any, stage: Stage) -> bool:  # noqa: ARG001  the rules below read it
+    """Whether the instruction's steps are now part of the stage. Raises where shapes do not fit."""
+    return False
+
+
+take.register(ir.Linear)(take_linear)
+take.register(ir.Add)(take_add)
+take.register(ir.Mul)(take_mul)
+
+
+@take.register
+def _conv(i: ir.Conv, stage: Stage) -> bool:
+    shape = conv_shape(i, stage)
+    if shape is None:
+        return False
+    stage.emit_conv = emit_conv
+    if stage.uses.get(i.y) == 1 and isinstance(stage.readers.get(i.y), ir.Add) and i.group == 1:
+        stage.get(i.x, 1)  # what it reads is in place
+        stage.pending[i.y] = i, shape
+        return True
+    stage.held[i.y] = emit_conv(stage, i, stage.get(i.x, 1), None)
+    return True
+
+
+@take.register
+def _quantize(i: ir.Quantize, stage: Stage) -> bool:
+    a, p = stage.arrays.get(i.x), i.params
+    if i.x in stage.held or a is None or a.dtype != np.float32 or not a.size:
+        return False
+    if p.scale.ndim or p.qtype.storage not in BYTES:
+        return False
+    y = stage.tensor(a.shape, image_axis(a.shape), p.qtype.storage)
+    source = stage.input(i.x, a.nbytes)
+    rule = int(i.profile.scaling), int(i.profile.zero_point) == 0, int(i.profile.rounding)
+    stage.plan.quantize(
+        source, y.id, y.planes, float(p.scale), int(p.zero_point), p.qtype.qmin, p.qtype.qmax, *rule, y.signed
+    )
+    stage.quantized[source] = i.x
+    stage.steps.append(f"Quantize {i.name}")
+    stage.held[i.y] = y
+    return True
+
+
+def _all_codes(dtype: Any) -> Any:
+    """Every code of the type, in the order of the bytes that store them."""
+    return (np.arange(CODES) - stored(0, dtype)).astype(dtype)
+
+
+@take.register
+def _dequantize(i: ir.Dequantize, stage: Stage) -> bool:
+    if stage.shape_of(i.x) is None or i.params.scale.ndim:
+        return False
+    x = stage.get(i.x)
+    table = reference.step(i, [_all_codes(x.dtype)])[0]
+    target = stage.output(i.y, x.shape, np.float32)
+    stage.plan.dequantize(x.id, target, x.planes, table)
+    stage.steps.append(f"Dequantize {i.name}")
+    return True
+
+
+def _look_up(i: ir.Table | ir.Requantize, stage: Stage, storage: Any) -> bool:
+    if stage.shape_of(i.x) is None or storage not in BYTES:
+        return False
+    x = stage.get(i.x)
+    codes = reference.step(i, [_all_codes(x.dtype)])[0]
+    y = stage.tensor(x.shape, x.axis, storage)
+    stage.plan.table(x.id, y.id, x.nbytes, codes.view(np.uint8) ^ np.uint8(y.offset))
+    stage.steps.append(f"Table {i.name}")
+    stage.held[i.y] = y
+    return True
+
+
+@take.register
+def _table(i: ir.Table, stage: Stage) -> bool:
+    return i.table.size == CODES and _look_up(i, stage, i.table.dtype)
+
+
+@take.register
+def _requantize(i: ir.Requantize, stage: Stage) -> bool:
+    return i.rescale.multiplier.m0.size == 1 and _look_up(i, stage, i.rescale.target.qtype.storage)
+
+
+def _rows(y: Held) -> list[int]:
+    return [y.rows, y.channels, y.stride]
+
+
+@take.register
+def _max_pool(i: ir.MaxPool, stage: Stage) -> bool:
+    shape = stage.shape_of(i.x)
+    if shape is None:
+        return False
+    out = tables.output_shape(shape, shape[1], i.window)
+    x = stage.get(i.x, 1)
+    y = stage.tensor(out, 1, x.dtype)
+    stage.plan.max_pool(x.id, y.id, _rows(y), tables.window_table(x, i.window, out[2:]))
+    stage.steps.append(f"MaxPool {i.name}")
+    stage.held[i.y] = y
+    return True
+
+
+@take.register
+def _average_pool(i: ir.AveragePool, stage: Stage) -> bool:
+    shape, how = stage.shape_of(i.x), i.rescale
+    if shape is None or how.target.qtype.storage not in BYTES:
+        return False
+    counts = windows.counts(shape[2:], i.window, include_pad=i.count_include_pad)
+    out = tables.output_shape(shape, shape[1], i.window)
+    x = stage.get(i.x, 1)
+    y = stage.tensor(out, 1, how.target.qtype.storage)
+    same = bool((counts == counts.flat[0]).all())
+    m = how.multiplier(int(counts.flat[0]) if same else counts)
+    table, rescale = tables.window_table(x, i.window, out[2:]), stored_rescale(m, how.target, how.method)
+    stage.plan.mean_pool(x.id, y.id, _rows(y), table, stored(i.x_zero, x.dtype), rescale)
+    stage.steps.append(f"AveragePool {i.name}")
+    stage.held[i.y] = y
+    return True
+
+
+@take.register
+def _reduce_mean(i: ir.ReduceMean, stage: Stage) -> bool:
+    shape, how = stage.shape_of(i.x), i.rescale
+    if not shape or not i.axes or how.target.qtype.storage not in BYTES:
+        return False
+    axis = next((k for k in (image_axis(shape), last_axis(shape)) if k not in i.axes), None)
+    if axis is None:
+        return False
+    kept = tuple(1 if k in i.axes else n for k, n in enumerate(shape) if i.keepdims or k not in i.axes)
+    y_axis = axis if i.keepdims else axis - sum(k < axis for k in i.axes)
+    if y_axis not in {image_axis(kept), last_axis(kept)}:
+        return False
+    rescale = stored_rescale(how.multiplier(reference.mean_count(i, shape)), how.target, how.method)
+    x = stage.get(i.x, axis)
+    y = stage.tensor(kept, y_axis, how.target.qtype.storage)
+    stage.plan.mean_pool(x.id, y.id, _rows(y), tables.axes_table(x, i.axes), stored(i.x_zero, x.dtype), rescale)
+    stage.steps.append(f"ReduceMean {i.name}")
+    stage.held[i.y] = y
+    return True
+
+
+@take.register
+def _softmax(i: ir.Softmax, stage: Stage) -> bool:
+    shape, to = stage.shape_of(i.x), i.target
+    if not shape or to.qtype.storage not in BYTES or i.exponentials.size < CODES:
+        return False
+    axis = i.axis % len(shape)
+    if axis not in {image_axis(shape), last_axis(shape)}:
+        return False
+    reference.check_softmax(i, shape[axis])
+    x = stage.get(i.x, axis)
+    y = stage.tensor(shape, axis, to.qtype.storage)
+    bounds = [stored(q, to.qtype.storage) for q in (to.zero_point, to.qmin, to.qmax)]
+    m = i.multiplier
+    e = np.ascontiguousarray(i.exponentials, np.uint32)
+    stage.plan.softmax(x.id, y.id, _rows(y), e, int(m.m0), int(m.shift), *bounds)
+    stage.steps.append(f"Softmax {i.name}")
+    stage.held[i.y] = y
+    return True

@@ -1,0 +1,185 @@
+"""A stretch of the Program that the engine runs in one call, while it is being built and afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven import _native
+from halfeven.errors import NotANumberError
+from halfeven.execute.plan.layout import Held, Shape, contiguous_strides, image_axis
+from halfeven.ir.instructions import Conv, Instruction
+
+Array = NDArray[Any]
+BYTES = (np.dtype(np.int8), np.dtype(np.uint8))
+NO_TABLE = np.zeros(0, np.int32)
+
+
+@dataclass(frozen=True)
+class Outer:
+    """An array outside: its name, shape and type."""
+
+    name: str
+    shape: Shape
+    dtype: np.dtype[Any]
+
+
+@dataclass
+class Stage:
+    """Steps being planned, from arrays that are there already.
+
+    Attributes
+    ----------
+    arrays : what is outside: inputs of the model, results of other stages.
+    weights : packed weights, by instruction; shared by every plan of the Program.
+    constants : names of arrays that never change.
+    pending : convolutions that wait for the addition that they may be fused with, by result.
+    uses : how many instructions read each tensor, once more where it is wanted.
+    """
+
+    arrays: Mapping[str, Array]
+    weights: dict[Instruction, Any]
+    constants: frozenset[str]
+    uses: Mapping[str, int]
+    readers: Mapping[str, Instruction]
+    plan: _native.Plan = field(default_factory=_native.Plan)
+    held: dict[str, Held] = field(default_factory=dict)
+    pending: dict[str, tuple[Conv, Shape]] = field(default_factory=dict)
+    inputs: list[Outer] = field(default_factory=list)
+    outputs: list[Outer] = field(default_factory=list)
+    quantized: dict[int, str] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+    emit_conv: Callable[[Stage, Conv, Held, None], Held] | None = None
+    paddings: dict[tuple[int, int], int] = field(default_factory=dict)
+    relaid: dict[tuple[int, Shape, int], Held] = field(default_factory=dict)
+
+    def tensor(self, shape: Shape, axis: int, dtype: Any) -> Held:
+        """Room for a tensor."""
+        held = Held(0, tuple(int(n) for n in shape), axis, np.dtype(dtype))
+        return Held(self.plan.tensor(held.nbytes), held.shape, axis, held.dtype)
+
+    def shape_of(self, name: str) -> Shape | None:
+        """Shape of a tensor that the engine can hold: 8-bit codes, not empty; else None."""
+        if name in self.pending:
+            return self.pending[name][1]
+        if name in self.held:
+            return self.held[name].shape
+        a = self.arrays.get(name)
+        return a.shape if a is not None and a.dtype in BYTES and a.size else None
+
+    def get(self, name: str, axis: int | None = None) -> Held:
+        """The tensor, brought in where it is outside, with its channels at ``axis`` (None: wherever they are)."""
+        if name in self.pending and self.emit_conv is not None:
+            conv, _ = self.pending.pop(name)
+            self.held[name] = self.emit_conv(self, conv, self.get(conv.x, 1), None)
+        if name not in self.held:
+            self.held[name] = self._load(name, axis)
+        return self.laid_out(self.held[name], axis)
+
+    def laid_out(self, x: Held, axis: int | None) -> Held:
+        """The same tensor with its channels at ``axis``."""
+        if axis is None or axis == x.axis:
+            return x
+        key = x.id, x.shape, axis
+        if key not in self.relaid:
+            y = self.tensor(x.shape, axis, x.dtype)
+            self.copy((True, x.id), (True, y.id), list(x.shape), x.strides, y.strides)
+            self.relaid[key] = y
+        return self.relaid[key]
+
+    def _load(self, name: str, axis: int | None) -> Held:
+        a = self.arrays[name]
+        return self.brought_in(name, a, image_axis(a.shape) if axis is None else axis)
+
+    def brought_in(self, name: str, a: Array, axis: int) -> Held:
+        """An array from outside: constants are part of the plan, others are read at each run."""
+        y = self.tensor(a.shape, axis, a.dtype)
+        if name in self.constants:
+            room = np.zeros(y.nbytes, np.uint8)
+            np.lib.stride_tricks.as_strided(room, a.shape, y.strides)[...] = a.view(np.uint8) ^ np.uint8(y.offset)
+            return Held(self.plan.constant(room), y.shape, axis, y.dtype)
+        source = self.input(name, a.nbytes)
+        self.copy((False, source), (True, y.id), list(a.shape), contiguous_strides(a.shape), y.strides, flip=y.offset)
+        return y
+
+    def copy(  # noqa: D417  the strides are what they are
+        self,
+        source: tuple[bool, int],
+        target: tuple[bool, int],
+        sizes: list[int],
+        strides_in: list[int],
+        strides_out: list[int],
+        *,
+        offsets: tuple[int, int] = (0, 0),
+        flip: int = 0,
+    ) -> None:
+        """Move bytes; an end is (whether a tensor of the plan, its number)."""
+        axes = [axis for axis in zip(sizes, strides_in, strides_out, strict=True) if axis[0] != 1] or [(1, 1, 1)]
+        merged = [axes[-1]]
+        for n, a, b in axes[-2::-1]:
+            size, inner_a, inner_b = merged[-1]
+            if (a, b) == (size * inner_a, size * inner_b):
+                merged[-1] = (n * size, inner_a, inner_b)
+            else:
+                merged.append((n, a, b))
+        order = sorted(merged[::-1], key=lambda axis: axis[2] == 1)  # what is contiguous out comes last
+        parts = [list(part) for part in zip(*order, strict=True)]
+        self.plan.copy(*source, *target, *parts, *offsets, flip)
+        self.steps.append("Copy")
+
+    def input(self, name: str, nbytes: int) -> int:
+        """Number of an array that each run reads."""
+        for k, outer in enumerate(self.inputs):
+            if outer.name == name:
+                return k
+        a = self.arrays[name]
+        self.inputs.append(Outer(name, a.shape, a.dtype))
+        return self.plan.input(nbytes)
+
+    def output(self, name: str, shape: Shape, dtype: Any) -> int:
+        """Number of an array that each run makes."""
+        outer = Outer(name, shape, np.dtype(dtype))
+        self.outputs.append(outer)
+        return self.plan.output(int(np.prod(shape, dtype=np.int64)) * outer.dtype.itemsize)
+
+    def padding(self, zero: int, width: int) -> int:
+        """A pixel of zero points, as stored."""
+        key = zero, width
+        if key not in self.paddings:
+            self.paddings[key] = self.plan.constant(np.full(width + 64, zero, np.uint8))
+        return self.paddings[key]
+
+    def export(self, name: str) -> None:
+        """Give a tensor out, as its codes."""
+        x = self.get(name)
+        target = self.output(name, x.shape, x.dtype)
+        self.copy((True, x.id), (False, target), list(x.shape), x.strides, contiguous_strides(x.shape), flip=x.offset)
+
+
+@dataclass(frozen=True)
+class NativeStage:
+    """A planned stretch."""
+
+    plan: _native.Plan
+    inputs: tuple[Outer, ...]
+    outputs: tuple[Outer, ...]
+    quantized: Mapping[int, str]
+    steps: tuple[str, ...]
+
+    def run(self, arrays: dict[str, Array], threads: int) -> None:
+        """Add the results to ``arrays``."""
+        inputs, outputs = self.ends(arrays)
+        counts = self.plan.run(inputs, outputs, threads)
+        for k, name in self.quantized.items():
+            if counts[k]:
+                raise NotANumberError(counts[k], name)
+        arrays.update((outer.name, a) for outer, a in zip(self.outputs, outputs, strict=True))
+
+    def ends(self, arrays: Mapping[str, Array]) -> tuple[list[Array], list[Array]]:
+        """Arrays in and out of a run."""
+        inputs = [np.asarray(arrays[outer.name], order="C") for outer in self.inputs]
+        return inputs, [np.empty(outer.shape, outer.dtype) for outer in self.outputs]
