@@ -5,5 +5,8 @@ from __future__ import annotations
 BIAS_OF = "halfeven.bias_of"
 """On an Add: the name of the MatMul whose bias it adds."""
 
+ON_CODES = "halfeven.on_codes"
+"""On an operator that the file gives as one on codes: the name of that operator (QLinearAdd and the like)."""
+
 FUNCTION = "halfeven.function"
 """On each node of a group that spells out one function: the name of that function."""

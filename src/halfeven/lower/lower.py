@@ -18,11 +18,12 @@ from halfeven.interop.single_node import reads, single_node_model
 from halfeven.ir.instructions import Dequantize, Float, Instruction, Quantize
 from halfeven.ir.program import Program
 from halfeven.lower.assemble import assemble
+from halfeven.lower.float_steps import lower_in_steps
 from halfeven.lower.match import find_site
 from halfeven.lower.rules import RULES
 from halfeven.lower.site import NotLowered, Site, constant_of, operand_of
 from halfeven.numerics import affine
-from halfeven.numerics.profile import Profile, get_profile
+from halfeven.numerics.profile import Profile, Steps, get_profile
 
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 
@@ -88,6 +89,8 @@ def _lower_site(quantize: ir.Node, profile: Profile) -> list[Instruction]:
     if producer is not None and producer.op_type == DEQUANTIZE:
         return RULES["Identity"](_identity_site(quantize, profile))
     site = find_site(quantize, profile)
+    if profile.steps is Steps.FLOAT32 and (found := lower_in_steps(site, quantize)) is not None:
+        return found
     rule = RULES.get(site.node.op_type) if site.node.domain in ("", "ai.onnx") else None
     if rule is None:
         raise NotLowered(f"{site.node.op_type} has no integer form here")

@@ -9,6 +9,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from halfeven.interop.marks import ON_CODES
 from halfeven.interop.names import add_constant
 from halfeven.interop.qdq import DEQUANTIZE, QUANTIZE
 from halfeven.interop.rewrite import graph_of
@@ -51,6 +52,8 @@ class Place:
         """The results of a new node with ``count`` of them."""
         name = f"{self.node.name}/{role}" if role else self.node.name
         made = ir.node(op_type, inputs, attributes, name=name, num_outputs=count)
+        if not role:
+            made.metadata_props[ON_CODES] = self.node.op_type
         for output, value in enumerate(made.outputs):
             value.name = (
                 f"{self.node.outputs[output].name if count > 1 else self.node.outputs[0].name}/{role or 'real'}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from halfeven.ir.instructions import Instruction, Requantize
+import numpy as np
+
+from halfeven.ir.instructions import Instruction, Requantize, Table
 from halfeven.ir.moves import (
     DepthToSpace,
     Expand,
@@ -20,10 +22,19 @@ from halfeven.ir.moves import (
 )
 from halfeven.lower.scaling import rescale
 from halfeven.lower.site import NotLowered, Operand, Site
+from halfeven.numerics import affine
+from halfeven.numerics.profile import Steps
+
+TABLE_BITS = 16
 
 
 def requantized(site: Site, x: Operand, source: str, y: str, name: str) -> Instruction:
-    """``Q(DQ(x))`` onto the site's codes, with ``M = S1 / S3``."""
+    """``Q(DQ(x))`` onto the site's codes, with ``M = S1 / S3``; in float32 steps, a table of just that."""
+    if site.profile.steps is Steps.FLOAT32 and x.params.qtype.bits <= TABLE_BITS:
+        codes = np.arange(x.params.qtype.qmin, x.params.qtype.qmax + 1).astype(x.params.qtype.storage)
+        table = affine.quantize(affine.dequantize(codes, x.params), site.params, site.profile)
+        target = site.target
+        return Table(name, source, y, "Identity", int(codes[0]), np.clip(table, target.qmin, target.qmax))
     return Requantize(name, source, y, x.zero, rescale(site, x.params.scale))
 
 

@@ -1,0 +1,96 @@
+"""The elementwise operators between one or two tensors of codes and a QuantizeLinear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from halfeven.interop.values import is_op
+from halfeven.lower.functions import FUNCTIONS
+from halfeven.lower.site import NotLowered, Operand, Site, constant_of, operand_of, real_constant
+
+TWO_INPUTS = ("Add", "Div", "Max", "Min", "Mul", "PRelu", "Pow", "Sub")
+A_CHANNEL = ("BatchNormalization",)  # constants along axis 1, whatever their shape
+MOST_NODES = 64
+
+
+@dataclass(frozen=True)
+class Region:
+    """``result = f(operands)``, element by element.
+
+    Attributes
+    ----------
+    nodes : in the order of computation.
+    leaves : the real values that enter, with the codes behind each; several may be of one tensor.
+    constants : float32 arrays of the constant inputs, as they stand.
+    """
+
+    nodes: tuple[ir.Node, ...]
+    leaves: dict[ir.Value, Operand]
+    constants: dict[ir.Value, NDArray[Any]]
+    result: ir.Value
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Names of the tensors of codes, in the order of first use."""
+        return tuple(dict.fromkeys(o.name for o in self.leaves.values()))
+
+
+def find_region(site: Site, result: ir.Value) -> Region:
+    """The elementwise operators that compute ``result`` from codes.
+
+    Raises
+    ------
+    NotLowered
+        If something else takes part: a product, a value that is not quantized, codes of one scale a channel.
+    """
+    finder = _Finder(site)
+    finder.visit(result)
+    return Region(tuple(finder.nodes), finder.leaves, finder.constants, result)
+
+
+class _Finder:
+    """Walks up from the result; each value once."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.nodes: list[ir.Node] = []
+        self.leaves: dict[ir.Value, Operand] = {}
+        self.constants: dict[ir.Value, NDArray[Any]] = {}
+        self._seen: set[ir.Value] = set()
+
+    def visit(self, value: ir.Value) -> None:
+        if value in self._seen:
+            return
+        self._seen.add(value)
+        if self._is_constant(value):
+            return
+        node = value.producer()
+        if not is_op(node, *FUNCTIONS, *TWO_INPUTS, *A_CHANNEL) or node is None or (value.index() or 0) != 0:
+            self._add_leaf(value)
+            return
+        for operand in node.inputs:
+            if operand is not None:
+                self.visit(operand)
+        self.nodes.append(node)
+        if len(self.nodes) > MOST_NODES:
+            raise NotLowered(f"more than {MOST_NODES} operators without codes lead to it")
+
+    def _is_constant(self, value: ir.Value) -> bool:
+        known = constant_of(value)
+        if known is None:
+            real = real_constant(value, self.site.profile)  # codes behind a DequantizeLinear
+            known = None if real is None else real.astype(np.float32)
+        if known is not None:
+            self.constants[value] = known
+        return known is not None
+
+    def _add_leaf(self, value: ir.Value) -> None:
+        operand = operand_of(value, self.site.profile)
+        if not operand.per_tensor:
+            raise NotLowered(f"its input '{value.name}' has one scale a channel")
+        self.leaves[value] = operand
