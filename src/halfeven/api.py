@@ -268,11 +268,13 @@ def load(
     profile : the arithmetic that its nodes mean; by default what the file's own metadata names, else ``onnxruntime``.
     strict : refuse a model of which a part runs in float32.
     """
-    from halfeven.interop import metadata, read_model, rewrite_qoperators  # noqa: PLC0415
+    from halfeven.interop import metadata, read_model, rewrite_qoperators, simplify  # noqa: PLC0415
     from halfeven.lower import lower  # noqa: PLC0415
 
     model = read_model(path)
     rewrite_qoperators(model)
+    if not metadata(model):
+        simplify(model)
     named = metadata(model).get("halfeven.profile", ONNXRUNTIME.name)
     if not any(node.op_type in ("QuantizeLinear", "DequantizeLinear") for node in model.graph):
         raise ModelError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from halfeven.interop.clean_up import CleanUp, Step, clean_up
+from halfeven.interop.clean_up import CleanUp, Step, clean_up, simplify
 from halfeven.interop.describe import Description, Port, describe
 from halfeven.interop.equality import Equality, check_equal
 from halfeven.interop.metadata import metadata, set_metadata, source_of
@@ -24,6 +24,7 @@ __all__ = [
     "read_model",
     "rewrite_qoperators",
     "set_metadata",
+    "simplify",
     "source_of",
     "to_bytes",
     "write_model",

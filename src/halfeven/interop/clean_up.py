@@ -101,6 +101,13 @@ def clean_up(model: ir.Model) -> CleanUp:
     return CleanUp(cleaned, tuple(Step(name, count) for name, count in changes.items()))
 
 
+def simplify(model: ir.Model) -> int:
+    """Do in place what changes no real number: constants and shapes are settled, no-ops and unused nodes go."""
+    changes: dict[str, int] = {}
+    _repeat(SIMPLIFY, model, changes)
+    return sum(changes.values())
+
+
 def _repeat(passes: tuple[tuple[str, Pass], ...], model: ir.Model, changes: dict[str, int]) -> None:
     for _ in range(MOST_ROUNDS):
         if not _run(passes, model, changes):
