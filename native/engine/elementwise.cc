@@ -20,7 +20,7 @@ namespace {
 // Elements that one task item covers: large enough to pay for taking it, small enough to share out evenly.
 constexpr std::int64_t item_elements = 1 << 14;
 // Left to itself, a call wakes another thread for this many elements each.
-constexpr std::int64_t elements_per_thread = 1 << 16;
+constexpr std::int64_t elements_per_thread = 1 << 17;
 // Outputs from this size on would only push everything else out of the caches.
 constexpr std::int64_t stream_bytes = 8 << 20;
 
