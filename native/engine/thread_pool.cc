@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
@@ -13,6 +14,9 @@
 #include <thread>
 #include <vector>
 
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -69,6 +73,29 @@ class Job {
   std::vector<Share> shares_;
 };
 
+// Tells the processor that this is a loop of waiting.
+void relax() {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_pause();
+#elif defined(__aarch64__) && !defined(_MSC_VER)
+  asm volatile("yield");
+#endif
+}
+
+// Waiting awake costs a processor, parking costs two switches: the former only for about as long as the latter.
+template <class Condition>
+void spin_while(const Condition& waiting) {
+  constexpr auto patience = std::chrono::microseconds(100);
+  constexpr int between_looks = 64;
+  const auto begin = std::chrono::steady_clock::now();
+  do {
+    for (int i = 0; i < between_looks; ++i) {
+      if (!waiting()) return;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() - begin < patience);
+}
+
 // Never destroyed: parked workers may outlive every static object at the exit of the process.
 class Pool {
  public:
@@ -102,6 +129,7 @@ class Pool {
       job_ = &job;
       seats_ = helpers;
       taken_ = 0;
+      epoch_.fetch_add(1, std::memory_order_release);
     }
     if (helpers == 1) {
       wake_.notify_one();
@@ -114,12 +142,22 @@ class Pool {
   void close() {
     std::unique_lock<std::mutex> lock(mutex_);
     job_ = nullptr;
+    if (working_ == 0) return;
+    lock.unlock();
+    spin_while([this] { return working_.load(std::memory_order_acquire) != 0; });
+    lock.lock();
     done_.wait(lock, [this] { return working_ == 0; });
   }
 
   [[noreturn]] void serve() {
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
+      if (job_ == nullptr || taken_ >= seats_) {  // the next job is often near: spin before parking
+        const std::uint64_t seen = epoch_.load(std::memory_order_relaxed);
+        lock.unlock();
+        spin_while([this, seen] { return epoch_.load(std::memory_order_acquire) == seen; });
+        lock.lock();
+      }
       wake_.wait(lock, [this] { return job_ != nullptr && taken_ < seats_; });
       Job& job = *job_;
       const std::size_t self = static_cast<std::size_t>(++taken_);
@@ -138,7 +176,8 @@ class Pool {
   Job* job_ = nullptr;
   int seats_ = 0;
   int taken_ = 0;
-  int working_ = 0;
+  std::atomic<int> working_{0};           // written under the lock
+  std::atomic<std::uint64_t> epoch_{0};  // jobs opened so far; written under the lock
   int workers_ = 0;
 };
 
