@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
 from halfeven.ir.instructions import (
     AveragePool,
     Conv,
@@ -19,9 +20,19 @@ from halfeven.ir.instructions import (
 )
 from halfeven.ir.moves import DepthToSpace, Flatten, Reshape, ResizeNearest, SpaceToDepth, Squeeze, Transpose, Unsqueeze
 from halfeven.ir.program import Program
+from halfeven.ir.transposed import ConvTranspose
 
-CHANNELS_SECOND = (Conv, MaxPool, AveragePool, DepthToSpace, SpaceToDepth, ResizeNearest)
-CHANNELS_LAST = (Linear, MatMul, Softmax)
+CHANNELS_SECOND = (
+    Conv,
+    ConvTranspose,
+    MaxPool,
+    AveragePool,
+    FloatAveragePool,
+    DepthToSpace,
+    SpaceToDepth,
+    ResizeNearest,
+)
+CHANNELS_LAST = (Linear, MatMul, Softmax, FloatSoftmax)
 CHANGES_AXES = (Reshape, Flatten, Squeeze, Unsqueeze, Float)
 SEQUENCE_RANK = 3
 

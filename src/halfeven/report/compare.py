@@ -64,7 +64,7 @@ def compare(
     if limit is not None and limit < 1:
         raise ParameterError(f"limit must be at least 1, or None for all samples: {limit}")
     pairing = pair(program, quantized.graph, float_model)
-    gathered = _Gathered(program, pairing)
+    gathered = _Gathered(program, pairing, weights(quantized.graph, pairing.float_model.graph, program.profile))
     total = _total(data, program, limit) if progress else None
     for sample in islice(samples(data, program.inputs), limit):
         gathered.add(sample)
@@ -81,7 +81,7 @@ def _total(data: Any, program: Program, limit: int | None) -> int | None:
 class _Gathered:
     """What has been added up so far."""
 
-    def __init__(self, program: Program, pairing: Pairing) -> None:
+    def __init__(self, program: Program, pairing: Pairing, weights: Mapping[str, Weight]) -> None:
         self.pairing = pairing
         self.sums: dict[int, LayerSums] = {}
         self.unpaired: dict[int, Unpaired] = {}
@@ -89,7 +89,8 @@ class _Gathered:
         self.samples = 0
         self.first: Mapping[str, Array] = {}
         self.shapes: Mapping[str, tuple[int, ...]] = {}
-        self._plan = Plan(program, pairing.layers, native_backend())
+        self.weights = weights
+        self._plan = Plan(program, pairing.layers, weights, native_backend())
         self.reads = self._plan.reads
         self._tapped = tap(pairing.float_model, {layer.name for layer in pairing.layers})
 
@@ -118,7 +119,7 @@ def _comparison(
     gathered: _Gathered, program: Program, quantized: ir.Model, float_model: FloatModel, source: str, *, speed: bool
 ) -> Comparison:
     pairing = gathered.pairing
-    known = weights(quantized.graph, pairing.float_model.graph, program.profile)
+    known = gathered.weights
     costs = facts(program, (pairing.float_model, quantized), known, gathered.shapes)
     rows = tuple(
         layer_row(layer, gathered.sums[layer.index], _weight_of(layer, known), costs.layer_macs.get(layer.tensor, 0))

@@ -37,6 +37,7 @@ COLUMNS = (
     "dead_channels",
     "lost_channels",
     "channel_ratio",
+    "channel_rounding_db",
     "macs",
     "diagnosis",
     "remedy",

@@ -23,6 +23,7 @@ from halfeven.report.thresholds import (
     SCALED_DB,
     SCALED_RATIO,
     WEAK_DB,
+    WIDE_USE,
 )
 
 
@@ -30,7 +31,7 @@ def diagnose(row: LayerRow, operands: Sequence[LayerRow] = ()) -> tuple[Finding,
     """What a layer suffers from, worst first; nothing for a layer that is fine. ``operands``: the layers it reads.
 
     A layer's own error (``alone``) is put down to the part that makes at least half of it: its result's codes
-    (truncation, outlier channels, a one-sided range, or plain rounding), its weights, else the codes that it reads.
+    (truncation, a range too wide or one-sided, or plain rounding), its weights, else the codes that it reads.
     """
     if isinstance(row.layer.instruction, Float):
         return (Finding(Kind.FLOAT, Severity.NOTE, row.layer.instruction.reason), *_inherited(row))
@@ -40,7 +41,7 @@ def diagnose(row: LayerRow, operands: Sequence[LayerRow] = ()) -> tuple[Finding,
     if row.is_input:
         found = [*input_findings(row)] or [*_own(row, ()), *_notes(row)]
     else:
-        found = [*_pinned(row), *_own(row, operands), *_notes(row)]
+        found = [*_pinned(row), *_outliers(row), *_own(row, operands), *_notes(row)]
     if not any(f.severity > Severity.NOTE for f in found):
         found += _inherited(row)
     return tuple(sorted(found, key=lambda f: -f.severity))
@@ -80,6 +81,17 @@ def _pinned(row: LayerRow) -> Iterator[Finding]:
             )
 
 
+def _outliers(row: LayerRow) -> Iterator[Finding]:
+    """A loud channel sets the scale, and hides in the layer's SQNR what that does to the others."""
+    ratio, usual = row.channel_ratio, row.channel_rounding_db
+    if ratio is None or usual is None or ratio < OUTLIER_RATIO or usual >= WEAK_DB:
+        return
+    text = (
+        f"the largest of {row.channels} channels reaches {ratio:.0f} times as far as the median one, whose codes have"
+    )
+    yield Finding(Kind.OUTLIERS, Severity.PROBLEM if usual < POOR_DB else Severity.WEAK, f"{text} {_db(usual)}")
+
+
 def _own(row: LayerRow, operands: Sequence[LayerRow]) -> Iterator[Finding]:
     """Why the layer's own error is large, where it is."""
     own = row.rounding_sqnr_db if row.alone_sqnr_db is None else row.alone_sqnr_db
@@ -103,13 +115,20 @@ def _of_codes(row: LayerRow, severity: Severity) -> Finding:
         energy = float(row.sums.rounding.e_energy.sum())
         if row.sums.counts.clip_energy > CLIP_SHARE * energy:
             return Finding(Kind.TRUNCATION, severity, _truncation(row, row.sums.counts.clip_energy / energy))
-    if row.channel_ratio is not None and row.channel_ratio >= OUTLIER_RATIO:
-        text = f"the largest of {row.channels} channels reaches {row.channel_ratio:.0f} times as far as the median one"
-        return Finding(Kind.OUTLIERS, severity, text)
+    use = _use(row)
+    if use < WIDE_USE:
+        text = f"values reach [{row.lo:.4g}, {row.hi:.4g}], {use:.0%} of the range of codes"
+        return Finding(Kind.WIDE, severity, text)
     if one_sided_db(row) >= ONE_SIDED_DB:
         return Finding(Kind.ASYMMETRY, severity, _one_sided(row))
     text = f"the range fits, yet {row.qtype} codes leave {_db(row.rounding_sqnr_db)}"
     return Finding(Kind.ROUNDING, severity, text)
+
+
+def _use(row: LayerRow) -> float:
+    """How far the values reach into the range of codes, on the side where they reach further."""
+    ends = (row.lo, row.representable_lo), (row.hi, row.representable_hi)
+    return max((v / end for v, end in ends if end), default=1.0)
 
 
 def _of_operands(row: LayerRow, own: float, severity: Severity, operands: Sequence[LayerRow]) -> Finding:

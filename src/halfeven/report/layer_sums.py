@@ -27,12 +27,14 @@ class LayerSums:
     alone : this layer alone, run on the float model's values quantized at its inputs; None where those are not known.
     rounding : the float model's own result put on this layer's codes and back; None in float32.
     counts : of codes; None in float32.
+    weight_energy : ``sum e^2`` that the codes of its weight alone cause, before its activation; None where it has none.
     """
 
     accumulated: ErrorSums
     alone: ErrorSums | None
     rounding: ErrorSums | None
     counts: CodeCounts | None
+    weight_energy: float | None = None
 
     def merge(self, other: LayerSums) -> LayerSums:
         """Of both sets of samples."""
@@ -41,6 +43,9 @@ class LayerSums:
             _merged(self.alone, other.alone),
             _merged(self.rounding, other.rounding),
             _merged(self.counts, other.counts),
+            None
+            if self.weight_energy is None or other.weight_energy is None
+            else self.weight_energy + other.weight_energy,
         )
 
 
@@ -56,12 +61,14 @@ class Seen:
     ----------
     real : the float model's. run : the quantized run's. alone : this layer's on the float model's values, or None.
     ideal : the float model's result on this layer's codes. All but ``real`` are codes where ``params`` is given.
+    weight_energy : see :class:`LayerSums`.
     """
 
     real: Array
     run: Array
     alone: Array | None
     ideal: Array
+    weight_energy: float | None
 
 
 def layer_sums(seen: Seen, params: AffineParams | None, axis: int) -> LayerSums:
@@ -72,4 +79,5 @@ def layer_sums(seen: Seen, params: AffineParams | None, axis: int) -> LayerSums:
         return LayerSums(error_sums(f, seen.run, along), alone, None, None)
     run, ideal = (numpy_native.dequantize(codes, params) for codes in (seen.run, seen.ideal))
     alone = None if seen.alone is None else error_sums(f, numpy_native.dequantize(seen.alone, params), along)
-    return LayerSums(error_sums(f, run, along), alone, error_sums(f, ideal, along), code_counts(f, seen.run, params))
+    rounding, counts = error_sums(f, ideal, along), code_counts(f, seen.run, params)
+    return LayerSums(error_sums(f, run, along), alone, rounding, counts, seen.weight_energy)

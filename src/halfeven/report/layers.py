@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from halfeven.errors import ModelError
 from halfeven.interop import clean_up, describe, read_model
-from halfeven.ir.instructions import Dequantize, Float, Instruction, Quantize, Table, results
+from halfeven.ir.instructions import Dequantize, Float, Instruction, Quantize, results
 from halfeven.ir.program import Program
 from halfeven.numerics.params import AffineParams
 from halfeven.report.channels import channel_axes
@@ -85,12 +85,11 @@ def pair(program: Program, graph: ir.Graph, float_model: FloatModel) -> Pairing:
     written = [(i, name) for i in program for name in results(i) if name in known and not isinstance(i, Dequantize)]
     tries = (_pair(model, written, _reals(graph), program) for model in (clean_up(read).model, read))
     best = max(tries, key=lambda pairing: len(pairing.layers))
-    if not best.layers:
+    if all(layer.is_input for layer in best.layers):
+        first = next((str(u.tensor) for u in best.unpaired), program.name)
         raise ModelError(
-            f"{label(float_model)}: has no tensor that the quantized model names, such as '{written[0][1]}': the float "
-            "model that it was made from was expected"
-            if written
-            else "the quantized model computes nothing",
+            f"{label(float_model)}: has none of the tensors of the quantized model, such as '{first}': the float model "
+            "that it was made from was expected",
             source=label(float_model),
         )
     return best
@@ -179,6 +178,6 @@ def _is_entry(instruction: Instruction, program: Program) -> bool:
 
 
 def _operator(instruction: Instruction) -> str:
-    if isinstance(instruction, Table):
-        return instruction.function
-    return f"{instruction.operator} (float32)" if isinstance(instruction, Float) else type(instruction).__name__
+    if isinstance(instruction, Float):
+        return f"{instruction.operator} (float32)"
+    return str(getattr(instruction, "function", "") or type(instruction).__name__)

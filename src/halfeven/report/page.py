@@ -213,8 +213,10 @@ def _numbers(row: LayerRow) -> Iterator[tuple[str, str]]:
         yield "SQNR, layer alone", f"{db(row.alone_sqnr_db)}, max {_steps(row.alone_max_error_steps)} steps"
     if row.rounding_sqnr_db is not None:
         yield "SQNR of its codes", db(row.rounding_sqnr_db)
+    if row.channel_rounding_db is not None:
+        yield "SQNR of its codes, median channel", db(row.channel_rounding_db)
     if row.weight_bits is not None:
-        level = "" if row.weight_sqnr_db is None else f", SQNR {db(row.weight_sqnr_db)}"
+        level = "" if row.weight_sqnr_db is None else f", SQNR of its codes {db(row.weight_sqnr_db)}"
         yield "weight", f"int{row.weight_bits}{level}"
     ratio = "" if row.channel_ratio is None else f", largest {row.channel_ratio:.1f} × median"
     yield "channels", f"{row.channels}{ratio}, {row.dead_channels} dead, {row.lost_channels} lost"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfeven.numerics.params import AffineParams
-from halfeven.report.error_sums import ErrorSums
+from halfeven.report.error_sums import ErrorSums, decibels
 from halfeven.report.layer_sums import LayerSums
 from halfeven.report.layers import Layer
 from halfeven.report.weights import Weight
@@ -32,11 +32,12 @@ class LayerRow:
     sqnr_db, cosine, max_error_steps, mean_error_steps : accumulated: of the quantized run.
     alone_sqnr_db, alone_max_error_steps : this layer alone, run on the float model's values put on codes.
     rounding_sqnr_db : the float model's result put on this layer's codes: what its scale alone costs.
-    weight_bits, weight_sqnr_db : of its weight's codes.
+    weight_bits, weight_sqnr_db : of its weight's codes; the level of its result if they alone were quantized.
     lo, hi : of the float values. representable_lo, representable_hi : of the codes.
     clipped : share of float values outside that, by more than 1.5 steps. at_qmin, at_qmax : shares of the run's codes.
     channels : how many. dead_channels : constant in the float model. lost_channels : constant in the codes alone.
     channel_ratio : the largest channel's amplitude over the median channel's.
+    channel_rounding_db : ``rounding_sqnr_db`` of the median channel: a loud one cannot hide it.
     macs : multiply-accumulates. is_input, is_output : of the model.
     layer, sums : all that was counted, for further questions.
     """
@@ -67,6 +68,7 @@ class LayerRow:
     dead_channels: int
     lost_channels: int
     channel_ratio: float | None
+    channel_rounding_db: float | None
     macs: int
     is_input: bool
     is_output: bool
@@ -94,7 +96,7 @@ def layer_row(layer: Layer, sums: LayerSums, weight: Weight | None, macs: int) -
         alone_max_error_steps=None if sums.alone is None else max_steps(sums.alone, params),
         rounding_sqnr_db=None if sums.rounding is None else sums.rounding.sqnr_db,
         weight_bits=None if weight is None or weight.qtype is None else weight.qtype.bits,
-        weight_sqnr_db=None if weight is None else weight.sqnr_db,
+        weight_sqnr_db=_weight_db(sums),
         lo=float(run.f_lo.min(initial=np.inf)),
         hi=float(run.f_hi.max(initial=-np.inf)),
         representable_lo=ends[0],
@@ -104,12 +106,19 @@ def layer_row(layer: Layer, sums: LayerSums, weight: Weight | None, macs: int) -
         dead_channels=dead,
         lost_channels=lost,
         channel_ratio=channel_ratio(run),
+        channel_rounding_db=None if sums.rounding is None else median_channel_db(sums.rounding),
         macs=macs,
         is_input=layer.is_input,
         is_output=layer.is_output,
         layer=layer,
         sums=sums,
     )
+
+
+def _weight_db(sums: LayerSums) -> float | None:
+    if sums.weight_energy is None:
+        return None
+    return decibels(float(sums.accumulated.f_energy.sum()), sums.weight_energy)
 
 
 def representable(params: AffineParams) -> tuple[float, float]:
@@ -162,3 +171,9 @@ def channel_ratio(sums: ErrorSums) -> float | None:
     amplitude = np.maximum(np.abs(sums.f_lo), np.abs(sums.f_hi))[sums.count > 0]
     alive = amplitude[amplitude > 0]
     return float(alive.max() / np.median(alive)) if alive.size >= FEWEST_CHANNELS else None
+
+
+def median_channel_db(sums: ErrorSums) -> float | None:
+    """Median SQNR of the channels that are not all zero."""
+    levels = sums.channel_sqnr_db[sums.f_energy > 0]
+    return float(np.sort(levels)[(levels.size - 1) // 2]) if levels.size >= FEWEST_CHANNELS else None

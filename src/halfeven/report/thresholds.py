@@ -20,6 +20,9 @@ CLIP_SHARE = 0.5
 OUTLIER_RATIO = 8.0
 """Largest channel over the median channel: the usual channel has 3 bits fewer than its codes."""
 
+WIDE_USE = 0.5
+"""Of the range of codes that the values reach: below it a bit of every code is wasted."""
+
 ONE_SIDED_DB = 4.0
 """What asymmetric codes gain, ``20 log10(2 max(|lo|, hi) / (hi - lo))``, at most 6: two thirds of that."""
 

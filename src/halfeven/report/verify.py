@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfeven.errors import DataError
+from halfeven.execute.engine import Engine
 from halfeven.execute.run import Backend, run_program
 from halfeven.ir.instructions import Instruction, results
 from halfeven.ir.program import Program
@@ -75,7 +76,7 @@ def first_difference(
     """The earliest tensor, in the order of the program, that is not the same."""
     for instruction in program:
         for name in results(instruction):
-            if name in expected and (found := _compare(instruction, name, expected[name], got[name], backend, sample)):
+            if name in expected and name in got and (found := _compare(instruction, name, expected[name], got[name], backend, sample)):
                 return found
     return None
 
@@ -97,8 +98,12 @@ def _compare(
 def verify(
     program: Program, samples: Iterable[Mapping[str, Array]], reference: Backend, others: Sequence[Backend]
 ) -> Verification:
-    """Compare every tensor of every sample between ``reference`` and ``others``; at most one difference a run."""
+    """Compare every tensor of every sample between ``reference`` and ``others``, and the outputs of whole native runs.
+
+    At most one difference a run.
+    """
     names = [name for i in program for name in results(i)]
+    engine, wanted = Engine(program), [p.name for p in program.outputs]
     count = elements = 0
     differences: list[Difference] = []
     for k, sample in enumerate(samples):
@@ -106,8 +111,10 @@ def verify(
         for backend in others:
             found = first_difference(expected, run_program(program, sample, names, backend), program, backend.name, k)
             differences += [found] if found else []
+        found = first_difference(expected, engine.run(sample, wanted), program, "engine", k)
+        differences += [found] if found else []
         count, elements = k + 1, elements + sum(a.size for a in expected.values())
-    return Verification(tuple(b.name for b in others), count, len(names), elements, tuple(differences))
+    return Verification((*(b.name for b in others), "engine"), count, len(names), elements, tuple(differences))
 
 
 def random_samples(

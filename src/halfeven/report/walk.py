@@ -15,6 +15,7 @@ from halfeven.ir.program import Program
 from halfeven.ops import numpy_native
 from halfeven.report.layer_sums import Seen
 from halfeven.report.layers import Layer
+from halfeven.report.weights import Weight
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -23,8 +24,11 @@ Shape = tuple[int, ...]
 class Plan:
     """What every sample's walk needs to know; made once."""
 
-    def __init__(self, program: Program, layers: Sequence[Layer], backend: Backend) -> None:
+    def __init__(
+        self, program: Program, layers: Sequence[Layer], weights: Mapping[str, Weight], backend: Backend
+    ) -> None:
         self.program = program
+        self.weights = weights
         self.backend = backend
         self.layers = tuple(layers)
         self.writer = {name: i for i in program for name in results(i)}
@@ -80,7 +84,7 @@ class Walk:
             run = self._advance_to(layer.tensor)
             if run.shape == real.shape:
                 ideal = self._quantized(layer, real)
-                self._take(layer, Seen(real, run, self._alone(layer), ideal))
+                self._take(layer, Seen(real, run, self._alone(layer), ideal, self._weight_energy(layer)))
                 if self._ideal_uses[layer.tensor]:
                     self._ideal[layer.tensor] = ideal.copy() if ideal is real else ideal
             else:
@@ -112,6 +116,16 @@ class Walk:
         arrays = [self._ideal_of(name) for name in operands(layer.instruction)]
         known = [a for a in arrays if a is not None]
         return self._step(layer.instruction, known, layer.tensor) if len(known) == len(arrays) else None
+
+    def _weight_energy(self, layer: Layer) -> float | None:
+        weight = self._plan.weights.get(layer.instruction.name)
+        if weight is None or weight.session is None:
+            return None
+        name = operands(layer.instruction)[0]
+        codes, tensor = self._ideal_of(name), self._plan.program.tensors[name]
+        if codes is None:
+            return None
+        return weight.error_energy(codes if tensor.params is None else numpy_native.dequantize(codes, tensor.params))
 
     def _ideal_of(self, name: str) -> Array | None:
         for known in (self._ideal, self._feeds, self._plan.program.constants):

@@ -1,4 +1,4 @@
-"""Weights of a quantized model: their width, and how far their codes are from the float model's weights."""
+"""Weights of a quantized model: their width, and what their codes alone do to a layer's result."""
 
 from __future__ import annotations
 
@@ -11,34 +11,47 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from halfeven.errors import ModelError
+from halfeven.execute.float_part import open_session, run_session
 from halfeven.interop.qdq import read_quantize
+from halfeven.interop.single_node import single_node_model
 from halfeven.interop.values import constant, given, is_op
 from halfeven.lower.site import real_constant
 from halfeven.numerics.profile import Profile
 from halfeven.numerics.qtype import QType
-from halfeven.report.error_sums import error_sums
 
+Array = NDArray[Any]
 PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Weight:
     """The constant operand of one product.
 
     Attributes
     ----------
     elements : how many. qtype : of its codes; None where it is a float.
-    sqnr_db : of the codes against the float model's weight; None where that has no node of this name and shape.
+    session : the node with the error of the weight's codes for a weight, and no bias: since a product is linear, what
+        comes out is the error that they cause. None where the float model has no weight of this node and shape.
+    x, y : names of its input and output.
     """
 
     elements: int
     qtype: QType | None
-    sqnr_db: float | None
+    session: Any
+    x: str
+    y: str
+
+    def error_energy(self, x: Array) -> float | None:
+        """``sum e^2`` of the product's result for this input."""
+        if self.session is None:
+            return None
+        error = run_session(self.session, {self.x: x}, [self.y])[self.y].reshape(-1)
+        return float(np.einsum("k,k->", error, error, dtype=np.float64))
 
 
 def weights(quantized: ir.Graph, real: ir.Graph, profile: Profile) -> dict[str, Weight]:
     """The weight of each product of the quantized model, by the name of its node."""
-    originals = {str(node.name): _float_weight(node) for node in real}
+    originals = {str(node.name): constant(given(node, 1)) for node in real if is_op(node, *PRODUCTS)}
     return {
         str(node.name): weight
         for node in quantized
@@ -46,18 +59,23 @@ def weights(quantized: ir.Graph, real: ir.Graph, profile: Profile) -> dict[str, 
     }
 
 
-def _float_weight(node: ir.Node) -> NDArray[Any] | None:
-    return constant(given(node, 1)) if is_op(node, *PRODUCTS) else None
-
-
-def _weight(node: ir.Node, originals: Mapping[str, NDArray[Any] | None], profile: Profile) -> Weight | None:
-    values = real_constant(given(node, 1), profile)
-    if values is None:
+def _weight(node: ir.Node, originals: Mapping[str, Array | None], profile: Profile) -> Weight | None:
+    values, x, y = real_constant(given(node, 1), profile), given(node, 0), node.outputs[0]
+    if values is None or x is None:
         return None
     original = originals.get(str(node.name))
-    alike = original is not None and original.shape == values.shape
-    sqnr = error_sums(np.asarray(original), values).sqnr_db if alike else None
-    return Weight(values.size, _qtype(node), sqnr)
+    same = original is not None and original.shape == values.shape
+    session = open_session(_error_model(node, values - np.asarray(original)), threads=1) if same else None
+    return Weight(values.size, _qtype(node), session, str(x.name), str(y.name))
+
+
+def _error_model(node: ir.Node, error: Array) -> bytes:
+    weight, bias = given(node, 1), given(node, 2)
+    constants = {str(weight.name if weight else ""): error.astype(np.float32)}
+    if bias is not None:
+        channels = tuple(bias.shape.numpy()) if bias.shape is not None else (1,)
+        constants[str(bias.name)] = np.zeros(channels, np.float32)
+    return single_node_model(node, constants)
 
 
 def _qtype(node: ir.Node) -> QType | None:
