@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from halfeven.errors import DataError, ModelError, NotANumberError, ParameterError, UnavailableError, UnsupportedError
 from halfeven.execute import run as execute
+from halfeven.execute.engine import Engine
 from halfeven.ir.program import Port, Program
 from halfeven.numerics.profile import JOURNEY6, ONNXRUNTIME, Profile, get_profile
 from halfeven.numerics.qtype import QType, int8
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
 
+    from halfeven.ptq.choice import RangeChoice
     from halfeven.ptq.quantize import Progress, PtqResult
     from halfeven.report.comparison import Comparison
 
@@ -40,6 +42,7 @@ class QuantizedModel:
     def __init__(self, graph: ir.Model, program: Program, source: str, ptq: PtqResult | None = None) -> None:
         self._graph = graph
         self._session: Any = None
+        self._engine = Engine(program)
         self.program = program
         self.source = source
         self.ptq = ptq
@@ -88,7 +91,7 @@ class QuantizedModel:
         values = {p.name: _checked_real(p, feeds) for p in self._named(feeds)}
         if backend == "onnxruntime":
             return self._run_onnxruntime(values, threads)
-        return execute.run_program(self.program, values, [p.name for p in self.outputs], _backend(backend, threads))
+        return self._run(values, [p.name for p in self.outputs], backend, threads)
 
     def run_codes(
         self, feeds: Mapping[str, ArrayLike], backend: str = "native", threads: int | None = None
@@ -103,8 +106,16 @@ class QuantizedModel:
             )
         values = {p.codes or p.name: _checked_codes(p, feeds) for p in self._named(feeds)}
         wanted = [p.codes or p.name for p in self.outputs]
-        found = execute.run_program(self.program, values, wanted, _backend(backend, threads))
+        found = self._run(values, wanted, backend, threads)
         return {p.name: found[p.codes or p.name] for p in self.outputs}
+
+    def _run(
+        self, values: Mapping[str, Array], wanted: Sequence[str], backend: str, threads: int | None
+    ) -> dict[str, Array]:
+        chosen = _backend(backend, threads)
+        if backend == "native":
+            return self._engine.run(values, wanted, threads or 0)
+        return execute.run_program(self.program, values, wanted, chosen)
 
     def compare(
         self,
@@ -215,7 +226,7 @@ def quantize_model(
     activations: QType | str = int8,
     weights: QType | str = int8,
     config: Any = None,
-    method: str = "max",
+    method: RangeChoice | str = "default",
     profile: str | Profile = JOURNEY6,
     strict: bool = False,
     progress: Progress | bool | None = None,
@@ -228,7 +239,8 @@ def quantize_model(
     data : calibration samples: an iterable of dicts of arrays, an array or dict of arrays with a leading sample axis,
         a ``.npz``, a folder (``<folder>/<input>/<k>.npy``, or ``.npy`` files for a one-input model), or a DataLoader.
     activations, weights : code types.
-    method : how a tensor's range is chosen from what was seen: max or percentile.
+    method : how ranges are chosen: "default" (for each scale the best of the others, by the error at the results of
+        the operators that read it), "max", "percentile", "kl", "mse", or a Method or BestOf with its own options.
     profile : the arithmetic that the model is made for.
     strict : refuse a model of which a part would run in float32.
     progress : called with (done, total or None) samples; None or False for silence.

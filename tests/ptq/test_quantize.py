@@ -14,7 +14,7 @@ import pytest
 from halfeven.errors import DataError, ModelError, ParameterError, UnsupportedError
 from halfeven.interop import metadata, to_bytes
 from halfeven.ptq.quantize import quantize
-from halfeven.ranges import percentile
+from halfeven.ranges import Percentile
 
 Build = Callable[..., onnx.ModelProto]
 GRAPH = "g (float[N,4] x) => (float[N,5] y) { t = Gemm(x, w, b)  y = Relu(t) }"
@@ -31,7 +31,7 @@ def test_the_report(build: Build, tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     onnx.save(build(GRAPH, w=W, b=B), path)
     calls: list[tuple[int, int | None]] = []
-    result = quantize(path, X, progress=lambda *c: calls.append(c))
+    result = quantize(path, X, method="max", progress=lambda *c: calls.append(c))
     assert calls == [(k, 32) for k in range(1, 33)]
     assert result.samples == 32
     assert result.equality.samples == 4
@@ -62,8 +62,8 @@ def test_the_same_data_give_the_same_bytes(build: Build) -> None:
 def test_percentile_leaves_outliers_out(build: Build) -> None:
     model, x = build(GRAPH, w=W, b=B), X.copy()
     x[3, 2] = 1000
-    assert quantize(model, x).ranges[0].hi == 1000
-    found = quantize(model, x, method=percentile(99)).ranges[0]
+    assert quantize(model, x, method="max").ranges[0].hi == 1000
+    found = quantize(model, x, method=Percentile(99)).ranges[0]
     assert found.hi < 3
     assert found.seen_hi == 1000
     assert quantize(model, np.repeat(X, 999, axis=0), method="percentile").ranges[0].hi <= X.max()

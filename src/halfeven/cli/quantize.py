@@ -19,7 +19,9 @@ def command(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.onnx", help="Where the result goes.")],
     activations: Annotated[str, typer.Option(help="int8, uint8 or int16.")] = "int8",
     weights: Annotated[str, typer.Option(help="int4, int8 or int16.")] = "int8",
-    method: Annotated[str, typer.Option(help="Ranges: max or percentile.")] = "max",
+    method: Annotated[
+        str, typer.Option(help="Ranges: default (the best of the others), max, percentile, kl or mse.")
+    ] = "default",
     config: Annotated[Path | None, typer.Option(metavar="quant_config.json", help="Settings for each node.")] = None,
     profile: Annotated[str, typer.Option(help="Arithmetic that the model is made for.")] = "journey6",
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a model of which a part runs in float32.")] = False,

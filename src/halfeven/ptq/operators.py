@@ -17,6 +17,7 @@ from halfeven.ptq.refusals import (
     refuse_factor,
     refuse_gemm,
     refuse_max_pool,
+    refuse_normalization,
     refuse_pad,
     refuse_power,
     refuse_resize,
@@ -73,6 +74,8 @@ _MOVES = (
     "Unsqueeze",
 )
 
+_NORMALIZATIONS = ("GroupNormalization", "InstanceNormalization", "LayerNormalization")
+
 OPERATORS: dict[str, Operator] = {
     "Conv": Operator(Role.PRODUCT, clamps=True, refusal=refuse_conv),
     "ConvTranspose": Operator(Role.PRODUCT, clamps=True, refusal=refuse_conv),
@@ -87,6 +90,7 @@ OPERATORS: dict[str, Operator] = {
     "GlobalAveragePool": Operator(Role.ARITHMETIC, clamps=True),
     "ReduceMean": Operator(Role.ARITHMETIC, clamps=True),
     "Softmax": Operator(Role.ARITHMETIC),
+    **dict.fromkeys(_NORMALIZATIONS, Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_normalization)),
     **dict.fromkeys(FUNCTIONS, Operator(Role.FUNCTION)),
     "Clip": Operator(Role.FUNCTION, refusal=refuse_bounds),
     "Pow": Operator(Role.FUNCTION, refusal=refuse_power),

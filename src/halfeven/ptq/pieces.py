@@ -60,10 +60,8 @@ class Source:
         ModelError
             If onnxruntime cannot load it.
         """
-        made = {name for node in nodes for name in node.output}
-        needed = dict.fromkeys(name for node in nodes for name in sorted(reads(node)))
-        inputs = tuple(n for n in needed if n not in self._weights and n not in made)
-        weights = [self._weights[n] for n in needed if n in self._weights]
+        inputs = self.inputs(nodes)
+        weights = [self._weights[n] for n in _needed(nodes) if n in self._weights]
         graph = onnx.helper.make_graph(nodes, "piece", self._ports(inputs), self._ports(outputs), weights)
         opsets = self._model.opset_import
         model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=self._model.ir_version)
@@ -75,8 +73,17 @@ class Source:
             raise ModelError(f"onnxruntime cannot load the float model: {_words(error)}") from error
         return Piece(session, inputs, tuple(outputs))
 
+    def inputs(self, nodes: Sequence[onnx.NodeProto]) -> tuple[str, ...]:
+        """What ``nodes`` read and neither make nor find among the model's constants."""
+        made = {name for node in nodes for name in node.output}
+        return tuple(n for n in _needed(nodes) if n not in self._weights and n not in made)
+
     def _ports(self, names: Sequence[str]) -> list[onnx.ValueInfoProto]:
         return [self._types.get(n) or onnx.ValueInfoProto(name=n) for n in names]
+
+
+def _needed(nodes: Sequence[onnx.NodeProto]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for node in nodes for name in sorted(reads(node))))
 
 
 def _options(threads: int | None) -> ort.SessionOptions:

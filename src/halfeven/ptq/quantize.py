@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import chain, islice
 from typing import Any
 
@@ -17,38 +15,23 @@ from halfeven import interop
 from halfeven.errors import ModelError, ParameterError, UnsupportedError
 from halfeven.interop import CleanUp, Equality
 from halfeven.interop.values import constant
-from halfeven.numerics.params import AffineParams, choose_params
+from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
 from halfeven.numerics.qtype import QType, get_qtype, int8, int16, int32
 from halfeven.ptq.calibrate import Progress, calibrate
+from halfeven.ptq.choice import BestOf, RangeChoice, get_choice
+from halfeven.ptq.choose_scales import Float, TensorRange, choose_scales
+from halfeven.ptq.code_types import one_type
 from halfeven.ptq.data import count_samples, samples
 from halfeven.ptq.insert_qdq import insert_qdq
-from halfeven.ptq.placement import Group, Placement, place
+from halfeven.ptq.keep import Keeper
+from halfeven.ptq.placement import Placement, place
 from halfeven.ptq.weights import Widened, quantize_constants
-from halfeven.ranges import Method, Statistics, choose_range, get_method
+from halfeven.ranges import Codes
 
 __all__ = ["Progress", "PtqResult", "TensorRange", "quantize"]
 
 COMPARED = 4  # samples on which the cleaned model is compared with the original
-
-
-@dataclass(frozen=True)
-class TensorRange:
-    """One scale: what was seen of the tensors that share it, and what was chosen.
-
-    Attributes
-    ----------
-    lo, hi : the chosen range. seen_lo, seen_hi : of the finite values seen.
-    infinite : how many infinities were seen; they set no range.
-    """
-
-    tensors: tuple[str, ...]
-    lo: float
-    hi: float
-    seen_lo: float
-    seen_hi: float
-    infinite: int
-    params: AffineParams
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +75,7 @@ def quantize(
     *,
     activations: QType | str = int8,
     weights: QType | str = int8,
-    method: Method | str = "max",
+    method: RangeChoice | str = "default",
     profile: Profile | str = JOURNEY6,
     progress: Progress | None = None,
 ) -> PtqResult:
@@ -104,7 +87,9 @@ def quantize(
     data : samples, in any form of :func:`halfeven.ptq.data.samples`.
     activations : codes of activations: signed ones symmetric (int8, int16), unsigned ones asymmetric.
     weights : codes of weights, symmetric, one scale for each output channel: int4, int8, int16.
-    method : how a range is chosen: "max", "percentile", or a Method.
+    method : how ranges are chosen: "default" (for each scale the best of the others, by the error at its readers),
+        "max", "percentile", "kl", "mse", or a :class:`~halfeven.ranges.Method` or
+        :class:`~halfeven.ptq.choice.BestOf`.
     profile : the arithmetic that the model is made for; the file names it.
     progress : called with (samples done, their number or None).
 
@@ -113,13 +98,14 @@ def quantize(
     ModelError, DataError, ParameterError, UnsupportedError
         In one line: the node, tensor, file or sample at fault, what was expected, what to do.
     """
-    profile, method = get_profile(profile), get_method(method)
-    codes, weight_codes = _activation_type(activations), _weight_type(weights)
+    profile, choice = get_profile(profile), get_choice(method)
+    codes, weight_codes = Codes.of(_activation_type(activations)), _weight_type(weights)
     cleaned = interop.clean_up(_read_float(model))
     placement = place(cleaned.model)
     _check_some_integer(placement, model)
     inputs = _inputs(cleaned.model)
-    stream = samples(data, inputs)
+    keeper = Keeper(choice.samples if isinstance(choice, BestOf) else 0)
+    stream = keeper.watch(samples(data, inputs))
     first = list(islice(stream, COMPARED))
     equality = interop.check_equal(model, cleaned.model, first)
     seen, count = calibrate(
@@ -127,10 +113,12 @@ def quantize(
         placement.observed,
         chain(first, stream),
         progress,
-        kind=method.statistics,
+        kind=choice.statistics,
         total=count_samples(data, inputs) if progress else None,
     )
-    ranges = tuple(_range(group, seen, method, codes) for group in placement.groups)
+    types = one_type(placement, codes, weight_codes)
+    measured_on = Float(cleaned.model, placement, keeper.samples, profile)
+    ranges = choose_scales(types.scales, seen, choice, measured_on)
     params = {name: row.params for row in ranges for name in row.tensors}
     constants = quantize_constants(_constants(cleaned.model), placement, params, weight_codes)
     made = insert_qdq(cleaned.model, placement, params, constants)
@@ -187,18 +175,6 @@ def _inputs(model: ir.Model) -> tuple[_Input, ...]:
 def _constants(model: ir.Model) -> dict[str, np.ndarray]:
     values = {str(v.name): constant(v) for node in model.graph for v in node.inputs if v is not None}
     return {name: array for name, array in values.items() if array is not None}
-
-
-def _range(group: Group, seen: Mapping[str, Statistics], method: Method, qtype: QType) -> TensorRange:
-    """Range and parameters of one group, from the statistics of its observed tensors together."""
-    together: Any = reduce(lambda a, b: a.merge(b), _statistics(group.observed, seen))
-    lo, hi = choose_range(together, method)
-    params = choose_params(lo, hi, qtype, symmetric=qtype.signed)
-    return TensorRange(group.tensors, lo, hi, together.lo, together.hi, together.inf, params)
-
-
-def _statistics(names: Sequence[str], seen: Mapping[str, Statistics]) -> Iterator[Any]:
-    return (seen[name] for name in names)
 
 
 def _sign(made: ir.Model, model: str | os.PathLike[str] | onnx.ModelProto, profile: Profile) -> None:

@@ -98,3 +98,10 @@ def refuse_divisor(node: ir.Node) -> str | None:
     """A constant divisor must not hold 0."""
     array = constant(given(node, 1))
     return "its constant divisor holds 0" if array is not None and not array.all() else refuse_factor(node)
+
+
+def refuse_normalization(node: ir.Node) -> str | None:
+    """Scale and bias must be constant, and nothing but the result read."""
+    if any(v.uses() or v.is_graph_output() for v in node.outputs[1:]):
+        return "its mean or deviation is read"
+    return needs_constant(node, 1, "scale") or needs_constant(node, 2, "bias")

@@ -20,8 +20,6 @@ from halfeven.ranges.min_max import MinMax
 from halfeven.ranges.mse import Mse
 from halfeven.ranges.percentile import Percentile
 
-percentile = Percentile
-
 __all__ = [
     "KL",
     "MAX",
@@ -40,5 +38,4 @@ __all__ = [
     "Statistics",
     "choose_range",
     "get_method",
-    "percentile",
 ]

@@ -88,6 +88,10 @@ class Histogram:
         counts = _widen(self.counts, exponent - self.exponent) + _widen(other.counts, exponent - other.exponent)
         return Histogram(self.extremes.merge(other.extremes), exponent, counts, self.zeros + other.zeros)
 
+    def within(self, threshold: float) -> tuple[float, float]:
+        """The least and the greatest value, limited to ``[-threshold, threshold]``."""
+        return max(-threshold, min(self.lo, threshold)), min(threshold, max(self.hi, -threshold))
+
     def occupied(self) -> Occupied:
         """The bins that hold values other than zero, cut at the least and the greatest value."""
         counts = self.counts.copy()

@@ -17,6 +17,7 @@ Indices = NDArray[np.int64]
 
 FEWEST, MOST = 129, 16384  # bins
 DIGITS = 12  # two divergences that agree to so many decimals are one
+MOST_CLIPPED = 0.001  # share of the values: where nearly all are clipped, what is left is one value, and P = Q
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,20 @@ def kl_range(histogram: Histogram, codes: Codes, bins: int) -> tuple[float, floa
     if greatest <= 0:
         return histogram.lo, histogram.hi
     windows = _magnitudes(histogram, bins, codes) if codes.symmetric else _values(histogram, bins, codes)
-    lossy = np.flatnonzero(windows.end - windows.start >= windows.levels)
-    if not lossy.size:
+    tried = np.flatnonzero(windows.end - windows.start >= windows.levels)
+    tried = tried[_clipped(windows)[tried] <= MOST_CLIPPED]
+    if not tried.size:
         return histogram.lo, histogram.hi
-    found = divergence(Windows(windows.counts, windows.start[lossy], windows.end[lossy], windows.levels)).round(DIGITS)
+    found = divergence(Windows(windows.counts, windows.start[tried], windows.end[tried], windows.levels)).round(DIGITS)
     widest = found.size - 1 - int(np.argmin(found[::-1]))
-    threshold = greatest * ((int(lossy[widest]) + 1) / bins)
-    return max(histogram.lo, -threshold), min(histogram.hi, threshold)
+    threshold = greatest * ((int(tried[widest]) + 1) / bins)
+    return histogram.within(threshold)
+
+
+def _clipped(windows: Windows) -> Reals:
+    """The share of the counts that lies outside each window."""
+    before = _sums(windows.counts)
+    return np.asarray(1 - (before[windows.end] - before[windows.start]) / before[-1])
 
 
 def _magnitudes(histogram: Histogram, bins: int, codes: Codes) -> Windows:

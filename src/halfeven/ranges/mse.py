@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,7 +45,7 @@ def mse_range(histogram: Histogram, codes: Codes) -> tuple[float, float]:
     if codes.symmetric:
         greatest = max(-histogram.lo, histogram.hi)
         threshold = _search(greatest, lambda t: squared_error(values, codes.params(-t, t, axis=0)))
-        return max(histogram.lo, -threshold), min(histogram.hi, threshold)
+        return histogram.within(threshold)
     return _both_ends(values, codes, min(histogram.lo, 0.0), max(histogram.hi, 0.0))
 
 
@@ -81,6 +81,18 @@ def _search(greatest: float, error: Callable[[Reals], Reals]) -> float:
 
 def _last_least(errors: Reals) -> int:
     return errors.size - 1 - int(np.argmin(errors[::-1]))
+
+
+def expected_error(histogram: Histogram, params: Sequence[AffineParams]) -> list[float]:
+    """:func:`squared_error` of each of some parameters of one qtype, over all finite values, zeros included."""
+    values = histogram.occupied()
+    if not params or not values.counts.size:
+        return [0.0] * len(params)
+    scales, zeros = (
+        [float(a) for a in arrays] for arrays in zip(*((p.scale, p.zero_point) for p in params), strict=True)
+    )
+    errors = squared_error(values, AffineParams(scales, zeros, params[0].qtype, axis=0))
+    return [float(e) for e in errors * (1 - histogram.zeros / histogram.count)]
 
 
 def squared_error(values: Occupied, params: AffineParams) -> Reals:

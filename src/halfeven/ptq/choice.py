@@ -1,0 +1,64 @@
+"""How ranges are chosen: by one method, or for each scale by the one that does its readers least harm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from halfeven.errors import ParameterError
+from halfeven.ptq.difference import Measure
+from halfeven.ranges import KL, MAX, MSE, PERCENTILE, Histogram, Method, Percentile
+from halfeven.ranges.choose import NAMED
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A method, and whether the codes are symmetric (None: as they are asked for)."""
+
+    method: Method
+    symmetric: bool | None = None
+
+    def __str__(self) -> str:
+        suffix = {None: "", True: ", symmetric", False: ", asymmetric"}[self.symmetric]
+        return f"{self.method}{suffix}"
+
+
+@dataclass(frozen=True)
+class BestOf:
+    """For each scale the candidate with the least error at the results of the operators that read it.
+
+    Source: docs/math/ranges.md eq. 10.
+
+    Attributes
+    ----------
+    candidates : of equals the first is taken.
+    measure : of the error.
+    samples : on how many it is measured.
+    """
+
+    candidates: tuple[Candidate, ...]
+    measure: Measure = Measure.SQNR
+    samples: int = 8
+
+    @property
+    def statistics(self) -> type[Histogram]:
+        """What it needs."""
+        return Histogram
+
+    def __str__(self) -> str:
+        return f"the best of {', '.join(map(str, self.candidates))} by {self.measure.value} at the readers' results"
+
+
+_PRESET: tuple[Method, ...] = (MAX, PERCENTILE, Percentile(99.999), KL, MSE)
+DEFAULT = BestOf(tuple(Candidate(method) for method in _PRESET))
+RangeChoice = Method | BestOf
+NAMES = ("default", *(m.name for m in NAMED))
+
+
+def get_choice(choice: RangeChoice | str) -> RangeChoice:
+    """The choice of that name; one that is none is returned as it is."""
+    if not isinstance(choice, str):
+        return choice
+    named: dict[str, RangeChoice] = {"default": DEFAULT, **{m.name: m for m in NAMED}}
+    if choice not in named:
+        raise ParameterError(f"no range method is named {choice!r}: one of {', '.join(named)} was expected")
+    return named[choice]

@@ -1,0 +1,179 @@
+"""Statistics of tensors -> the range and the parameters of every scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import onnx_ir as ir
+
+from halfeven.numerics.params import AffineParams
+from halfeven.numerics.profile import Profile
+from halfeven.ptq.choice import BestOf, Candidate, RangeChoice
+from halfeven.ptq.code_types import Scale
+from halfeven.ptq.difference import Difference, Measure
+from halfeven.ptq.groups import MOVING
+from halfeven.ptq.keep import Sample
+from halfeven.ptq.placement import PlacedBlock, Placement
+from halfeven.ptq.readers import Trial, measure
+from halfeven.ranges import Codes, Histogram, Statistics, choose_range
+from halfeven.ranges.mse import expected_error
+
+
+@dataclass(frozen=True)
+class TensorRange:
+    """One scale: what was seen of the tensors that share it, and what was chosen.
+
+    Attributes
+    ----------
+    lo, hi : the chosen range. method : by which.
+    seen_lo, seen_hi : of the finite values seen. infinite : how many infinities were seen; they set no range.
+    readers : blocks that read these codes where the tensors themselves have wider ones; empty for their own codes.
+    """
+
+    tensors: tuple[str, ...]
+    lo: float
+    hi: float
+    seen_lo: float
+    seen_hi: float
+    infinite: int
+    params: AffineParams
+    method: str = "max"
+    readers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Float:
+    """The float model, where its codes will be, and samples to measure on."""
+
+    model: ir.Model
+    placement: Placement
+    samples: Sequence[Sample]
+    profile: Profile
+    progress: Callable[[int], object] = lambda _done: None
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A candidate for one scale."""
+
+    candidate: Candidate
+    lo: float
+    hi: float
+    params: AffineParams
+
+
+def choose_scales(
+    scales: Sequence[Scale], seen: Mapping[str, Statistics], choice: RangeChoice, model: Float
+) -> tuple[TensorRange, ...]:
+    """One row a scale, in their order.
+
+    Raises
+    ------
+    ModelError
+        If the float model cannot run on a sample.
+    """
+    together = [reduce(lambda a, b: a.merge(b), _statistics(scale, seen)) for scale in scales]
+    candidates = choice.candidates if isinstance(choice, BestOf) else (Candidate(choice),)
+    tried = [_tried(scale, statistics, candidates) for scale, statistics in zip(scales, together, strict=True)]
+    best = _best(scales, together, tried, choice, model) if isinstance(choice, BestOf) else [0] * len(scales)
+    rows = zip(scales, together, tried, best, strict=True)
+    return tuple(_row(scale, statistics, options[k]) for scale, statistics, options, k in rows)
+
+
+def _statistics(scale: Scale, seen: Mapping[str, Statistics]) -> list[Any]:
+    return [seen[name] for name in scale.group.observed]
+
+
+def _tried(scale: Scale, statistics: Statistics, candidates: Sequence[Candidate]) -> list[_Tried]:
+    """The candidates whose parameters are no earlier one's."""
+    found: dict[AffineParams, _Tried] = {}
+    for candidate in candidates:
+        symmetric = scale.codes.symmetric if candidate.symmetric is None else candidate.symmetric
+        codes = Codes(scale.codes.qtype, symmetric)
+        lo, hi = choose_range(statistics, candidate.method, codes)
+        params = codes.params(lo, hi)
+        found.setdefault(params, _Tried(candidate, lo, hi, params))
+    return list(found.values())
+
+
+def _row(scale: Scale, statistics: Any, chosen: _Tried) -> TensorRange:
+    return TensorRange(
+        scale.group.tensors,
+        chosen.lo,
+        chosen.hi,
+        statistics.lo,
+        statistics.hi,
+        statistics.inf,
+        chosen.params,
+        str(chosen.candidate),
+        () if scale.readers is None else tuple(sorted(scale.readers)),
+    )
+
+
+# --- by what the readers make of them ---
+
+
+def _best(
+    scales: Sequence[Scale], together: Sequence[Any], tried: Sequence[Sequence[_Tried]], choice: BestOf, model: Float
+) -> list[int]:
+    """For each scale the index of the candidate with the least error; of outputs that of the widest range.
+
+    Outputs are read outside, and there the peaks matter that a narrower range would level.
+    """
+    outputs = {str(v.name) for v in model.model.graph.outputs}
+    open_ = [
+        k
+        for k, (scale, options) in enumerate(zip(scales, tried, strict=True))
+        if len(options) > 1 and (scale.readers is not None or not outputs & set(scale.group.tensors))
+    ]
+    trials = [_trials(scales[k], scales, tried[k], model.placement) for k in open_]
+    flat = [trial for some in trials for trial in some]
+    measured = iter(measure(model.model, flat, model.samples, model.profile, model.progress) if flat else [])
+    best = [max(range(len(options)), key=lambda c: options[c].hi - options[c].lo) for options in tried]
+    for k, some in zip(open_, trials, strict=True):
+        errors = _errors([next(measured) for _ in some], together[k], tried[k], choice.measure)
+        best[k] = errors.index(min(errors))
+    return best
+
+
+def _trials(
+    scale: Scale, scales: Sequence[Scale], options: Sequence[_Tried], placement: Placement
+) -> tuple[Trial, ...]:
+    """The tensors alone, then one for each computing block that reads the scale."""
+    params = tuple(option.params for option in options)
+    narrower = [s.readers for s in scales if s.group is scale.group and s.readers is not None]
+    readers = [
+        block
+        for block in placement.blocks
+        if block.role not in MOVING
+        and set(block.operands) & set(scale.group.tensors)
+        and scale.is_read_by(block.node, frozenset().union(*narrower))
+    ]
+    return Trial(scale.group.observed, params), *(Trial(_operands(b, scale), params, b) for b in readers)
+
+
+def _operands(block: PlacedBlock, scale: Scale) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in block.operands if name in scale.group.tensors))
+
+
+def _errors(
+    measured: Sequence[Sequence[Difference]], seen: Histogram, options: Sequence[_Tried], by: Measure
+) -> list[float]:
+    """Of each candidate: the readers' error, times the tensor's error on all samples over that on the measured ones.
+
+    A value that is clipped once in ten thousand is missing from a few samples, and not from the histogram. Where nobody
+    computes with the tensor, its own error counts.
+    """
+    alone, *readers = measured
+    everywhere = expected_error(seen, [option.params for option in options])
+    if not readers:
+        return everywhere if by.is_energy else [by.of(d) for d in alone]
+    errors = [sum(by.of(found[c]) for found in readers) for c in range(len(options))]
+    if not by.is_energy:
+        return errors
+    here = [d.e_energy / max(d.count, 1) for d in alone]
+    return [e * a / h if h > 0 and math.isfinite(e) else e for e, a, h in zip(errors, everywhere, here, strict=True)]
