@@ -1,5 +1,6 @@
 // What looks at whole rows: softmax and means.
 #include "bindings/program.h"
+#include "kernels/normalize/normalize.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/softmax/softmax.h"
 
@@ -36,6 +37,42 @@ void softmax(const InArray& x, const OutArray& out, const Parameters<std::uint32
   native::softmax(task, out.data(), run.parallel);
 }
 
+void normalize(const InArray& x, const OutArray& out, std::int64_t groups, int half_fraction, std::int64_t epsilon,
+               int fraction, const Parameters<std::int64_t>& gain, const Parameters<std::int64_t>& offset, int shift,
+               std::int64_t zero_point, std::int64_t qmin, std::int64_t qmax, int threads) {
+  check_rank(x, "x", 3);
+  check_size("out", out.size(), x.size());
+  const native::Type type = codes_of(out, "out");
+  check_clamp(qmin, qmax, type);
+  if (groups < 1) throw nb::value_error("groups must be at least 1");
+  check_size("gain", gain.size(), static_cast<std::size_t>(groups) * x.shape(1));
+  check_size("offset", offset.size(), gain.size());
+  const auto inside = [](int bits, int most) { return bits >= 0 && bits <= most; };
+  if (!inside(half_fraction, 30) || !inside(fraction, 30) || !inside(shift, 61) || epsilon < 0) {
+    throw nb::value_error("the fixed-point constants are out of range");
+  }
+  if (out.size() == 0) return;
+  const native::Normalize task{x.data(),
+                               codes_of(x, "x"),
+                               extent_of(x, 0),
+                               groups,
+                               extent_of(x, 1),
+                               extent_of(x, 2),
+                               half_fraction,
+                               epsilon,
+                               fraction,
+                               span_of(gain),
+                               span_of(offset),
+                               shift,
+                               zero_point,
+                               qmin,
+                               qmax,
+                               type};
+  const Run run(-1, threads, static_cast<double>(x.size()) * 4);
+  const nb::gil_scoped_release release;
+  native::normalize(task, out.data(), run.parallel);
+}
+
 void reduce_mean(const InArray& x, const OutArray& out, std::int64_t x_zero_point, const native::Rescale& rescale,
                  int isa, int threads) {
   check_rank(x, "x", 3);
@@ -56,6 +93,10 @@ void bind_rows(nb::module_& m) {
   m.def("softmax", &softmax, arg("x").noconvert(), arg("out").noconvert(), arg("exponentials").noconvert(), arg("m0"),
         arg("shift"), arg("zero_point"), arg("qmin"), arg("qmax"), arg("threads") = 0,
         "Write clamp(rhe(E[max - q] m0 / (sum E[max - q] 2^shift)) + Z) along the middle of three axes to out.");
+  m.def("normalize", &normalize, arg("x").noconvert(), arg("out").noconvert(), arg("groups"), arg("half_fraction"),
+        arg("epsilon"), arg("fraction"), arg("gain").noconvert(), arg("offset").noconvert(), arg("shift"),
+        arg("zero_point"), arg("qmin"), arg("qmax"), arg("threads") = 0,
+        "Write clamp(rhe((T G + B) / 2^shift) + Z) to out, T the values of each row (axes 2 and 3) normalized.");
   m.def("reduce_mean", &reduce_mean, arg("x").noconvert(), arg("out").noconvert(), arg("x_zero_point"), arg("rescale"),
         arg("isa") = -1, arg("threads") = 0,
         "Write clamp(round(M * sum (x - Zx)) + Z) over the middle of three axes to out.");

@@ -202,6 +202,21 @@ def average_pool(
 def reduce_mean(
     x: NDArray[Any], out: NDArray[Any], x_zero_point: int, rescale: Rescale, isa: int = -1, threads: int = 0
 ) -> None: ...
+def normalize(
+    x: NDArray[Any],
+    out: NDArray[Any],
+    groups: int,
+    half_fraction: int,
+    epsilon: int,
+    fraction: int,
+    gain: NDArray[np.int64],
+    offset: NDArray[np.int64],
+    shift: int,
+    zero_point: int,
+    qmin: int,
+    qmax: int,
+    threads: int = 0,
+) -> None: ...
 def softmax(
     x: NDArray[Any],
     out: NDArray[Any],

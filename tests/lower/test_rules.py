@@ -21,6 +21,8 @@ from halfeven.numerics.qtype import int8, int16, int32
 
 CASES = PLAIN | MORE
 CLEAR_OF_TIES = 0.01
+NORMALIZATIONS = {"GroupNormalization", "InstanceNormalization", "LayerNormalization"}
+IN_TESTS_OF_THEIR_OWN = {"Identity", "Resize", "Split"} | NORMALIZATIONS
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -40,7 +42,7 @@ def test_codes_are_the_rounded_real_answer(name: str) -> None:
 
 
 def test_every_rule_is_tried() -> None:
-    tried = {case.op for case in CASES.values()} | {"Identity", "Resize", "Split"}  # those in tests of their own
+    tried = {case.op for case in CASES.values()} | IN_TESTS_OF_THEIR_OWN
     assert set(RULES) - set(FUNCTIONS) - tried == set()
 
 

@@ -279,3 +279,15 @@ def test_constants_that_go_into_the_multiplier_have_no_codes(cleaned: Cleaned, c
 def test_constants_that_do_not_fit_say_why(cleaned: Cleaned, call: str, constant: np.ndarray, reason: str) -> None:
     found = place(cleaned(f"g (float[N,4] x) => (float[N,4] y) {{ y = {call} }}", k=constant))
     assert list(reasons(found).values()) == [reason]
+
+
+def test_normalization_keeps_its_constants(cleaned: Cleaned) -> None:
+    graph = "g (float[N,4,5] x) => (float[N,4,5] y) { n = LayerNormalization(x, k, b)  y = Relu(n) }"
+    found = place(cleaned(graph, k=f32(5), b=f32(5)))
+    assert found.groups == alone("x", "y")
+    assert (found.constants, found.float_nodes) == ((), ())
+
+
+def test_normalization_whose_mean_is_read_is_float(cleaned: Cleaned) -> None:
+    graph = "g (float[N,4] x) => (float[N,4] y, float[N,1] m) { y, m = LayerNormalization(x, k) }"
+    assert reasons(place(cleaned(graph, k=f32(4)))) == {"LayerNormalization": "its mean or deviation is read"}

@@ -71,7 +71,8 @@ class OneOperator:
         shapes = [
             helper.make_tensor_value_info(f"x{k}", TensorProto.FLOAT, list(s)) for k, (s, _) in enumerate(self.inputs)
         ]
-        out = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+        shape = self.inputs[0][0] if self.op == "GroupNormalization" else None  # onnx infers none there
+        out = [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)]
         model = helper.make_model(
             helper.make_graph(nodes, "g", shapes, out, initializers), opset_imports=[helper.make_opsetid("", 21)]
         )

@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 from draw import ACTIVATIONS, TARGETS, WEIGHTS, Array, Case, Draw, bias, farthest, weight_zero
+from random_normalize import normalize
 from random_pointwise import divide, pair, slopes
 from random_transposed import conv_transpose
 
@@ -286,8 +287,8 @@ KINDS: dict[str, Callable[[Draw], Case]] = {
     f.__name__: f
     for f in (
         conv, depthwise, conv_transpose, linear, matmul, add, mul, divide, slopes, requantize, table, max_pool,
-        average_pool, reduce_mean, softmax, quantize, dequantize, concat, reshape, flatten, transpose, squeeze,
-        unsqueeze, slice_, gather, expand, tile, pad, depth_to_space, space_to_depth, resize_nearest,
+        average_pool, reduce_mean, softmax, normalize, quantize, dequantize, concat, reshape, flatten, transpose,
+        squeeze, unsqueeze, slice_, gather, expand, tile, pad, depth_to_space, space_to_depth, resize_nearest,
     )
 }  # fmt: skip
 

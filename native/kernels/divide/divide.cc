@@ -4,23 +4,12 @@
 #include <stdexcept>
 
 #include "kernels/eltwise/chunks.h"
+#include "kernels/integer_rounding.h"
 
 namespace halfeven::native {
 namespace {
 
 constexpr std::int64_t beyond = std::int64_t{1} << 60;  // of every code
-
-// rhe(numerator / denominator), denominator > 0, both below 2^62.
-std::int64_t divide_half_even(std::int64_t numerator, std::int64_t denominator) {
-  std::int64_t floor = numerator / denominator;
-  std::int64_t rest = numerator - floor * denominator;
-  if (rest < 0) {
-    rest += denominator;
-    --floor;
-  }
-  const std::int64_t above = 2 * rest - denominator;
-  return floor + (above > 0 || (above == 0 && (floor & 1) == 1) ? 1 : 0);
-}
 
 std::int32_t code(const DivideRule& rule, std::int64_t a, std::int64_t b) {
   std::int64_t scaled = a > 0 ? beyond : a < 0 ? -beyond : 0;

@@ -4,17 +4,10 @@
 #include <stdexcept>
 
 #include "kernels/eltwise/chunks.h"
+#include "kernels/integer_rounding.h"
 
 namespace halfeven::native {
 namespace {
-
-// rhe(value / 2^shift), value + 2^(shift - 1) inside Acc.
-template <class Acc>
-Acc shift_half_even(Acc value, int shift) {
-  if (shift == 0) return value;
-  const Acc half = Acc{1} << (shift - 1);
-  return (value + (half - 1) + ((value >> shift) & 1)) >> shift;
-}
 
 template <class Acc>
 void add_chunk(const AddRule& rule, const Acc* a, const Acc* b, std::int64_t count, std::int32_t* out) {

@@ -14,11 +14,13 @@ from halfeven.errors import AccumulatorError, ParameterError
 from halfeven.execute import float_steps, tables, windows
 from halfeven.execute.exact import centered, rescale, write
 from halfeven.execute.moves import move
+from halfeven.execute.reference_normalize import normalize
 from halfeven.execute.reference_pointwise import divide, slopes
 from halfeven.execute.reference_transposed import conv_transpose
 from halfeven.ir import instructions as ir
 from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
 from halfeven.ir.moves import MOVES, Move
+from halfeven.ir.normalize import Normalize
 from halfeven.ir.slopes import Divide, Slopes
 from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
@@ -167,6 +169,7 @@ def _move(instruction: Move, arrays: Sequence[Array]) -> tuple[Array, ...]:
 
 
 step.register(ConvTranspose)(conv_transpose)
+step.register(Normalize)(normalize)
 step.register(Slopes)(slopes)
 step.register(Divide)(divide)
 step.register(PairTable)(tables.pair_table)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
 from halfeven.ir.moves import Concat, Move
+from halfeven.ir.normalize import Normalize
 from halfeven.ir.rescale import Accumulator, MeanRescale, Rescale, Target
 from halfeven.ir.slopes import Divide, Slopes
 from halfeven.ir.tables import ChannelTable, PairTable
@@ -249,6 +250,7 @@ Instruction = (
     | FloatAveragePool
     | ReduceMean
     | Softmax
+    | Normalize
     | FloatSoftmax
     | Move
     | Float
