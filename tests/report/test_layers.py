@@ -22,6 +22,7 @@ class Reader(quantization.CalibrationDataReader):
         self._samples = iter(data)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
+        """Return the next sample."""
         sample = next(self._samples, None)
         return None if sample is None else {"image": sample[None]}
 
@@ -62,7 +63,8 @@ def test_a_model_that_the_tool_did_not_clean_up_is_paired_as_it_is(tmp_path: Pat
 def test_channel_axes() -> None:
     model = build(
         """g (float[N,3,4,4] x) => (float[N,16,8] y) {
-            a = Conv (x, w) b = Relu (a) r = Reshape (b, shape) t = Transpose <perm = [0, 2, 1]> (r) y = MatMul (t, v) }""",
+            a = Conv (x, w) b = Relu (a) r = Reshape (b, shape)
+            t = Transpose <perm = [0, 2, 1]> (r) y = MatMul (t, v) }""",
         w=np.ones((8, 3, 1, 1), np.float32),
         v=np.ones((8, 8), np.float32),
         shape=np.array([0, 8, 16]),

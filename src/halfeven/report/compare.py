@@ -103,6 +103,7 @@ class _Gathered:
             reason = f"its shape is {list(shapes[0])}, and {list(shapes[1])} in the float model"
             self.unpaired.setdefault(index, Unpaired(tensor, reason))
         if not self.samples:
+            walk.finish()
             self.first, self.shapes = dict(sample), walk.shapes
         self.agreements.end_sample()
         self.samples += 1

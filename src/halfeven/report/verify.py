@@ -76,7 +76,11 @@ def first_difference(
     """The earliest tensor, in the order of the program, that is not the same."""
     for instruction in program:
         for name in results(instruction):
-            if name in expected and name in got and (found := _compare(instruction, name, expected[name], got[name], backend, sample)):
+            if (
+                name in expected
+                and name in got
+                and (found := _compare(instruction, name, expected[name], got[name], backend, sample))
+            ):
                 return found
     return None
 

@@ -99,17 +99,25 @@ class Walk:
         except NotANumberError as error:
             raise NotANumberError(error.count, layer.name) from None
 
+    def finish(self) -> None:
+        """Run what is left of the program: nothing in it is compared, but its shapes count."""
+        while self._next < len(self._plan.program):
+            self._advance()
+
     def _advance_to(self, tensor: str) -> Array:
         while tensor not in self._run:
-            instruction = self._plan.program.instructions[self._next]
-            self._next += 1
-            arrays = [self._run[name] for name in operands(instruction)]
-            made = run_step(instruction, arrays, self._plan.backend)
-            self._run.update(zip(results(instruction), made, strict=True))
-            self.shapes.update((n, a.shape) for n, a in zip(results(instruction), made, strict=True))
-            for name in operands(instruction):
-                self._use(self._run, self._run_uses, name)
+            self._advance()
         return self._run[tensor]
+
+    def _advance(self) -> None:
+        instruction = self._plan.program.instructions[self._next]
+        self._next += 1
+        arrays = [self._run[name] for name in operands(instruction)]
+        made = dict(zip(results(instruction), run_step(instruction, arrays, self._plan.backend), strict=True))
+        self._run.update(made)
+        self.shapes.update({name: array.shape for name, array in made.items()})
+        for name in operands(instruction):
+            self._use(self._run, self._run_uses, name)
 
     def _alone(self, layer: Layer) -> Array | None:
         """The layer's result when what it reads is the float model's, on the codes of what it reads."""
