@@ -20,6 +20,7 @@ from halfeven.ir.program import Program
 from halfeven.lower.assemble import assemble
 from halfeven.lower.float_steps import lower_in_steps
 from halfeven.lower.match import find_site
+from halfeven.lower.prepare import prepared
 from halfeven.lower.rules import RULES
 from halfeven.lower.site import NotLowered, Site, constant_of, operand_of
 from halfeven.numerics import affine
@@ -52,6 +53,7 @@ def lower(model: ir.Model, profile: str | Profile, *, strict: bool = False, name
         Under ``strict``, naming each float node and why; or for a node that cannot run at all.
     """
     profile = get_profile(profile)
+    model = prepared(model)
     graph = model.graph
     plan = _Plan()
     for node in graph:
