@@ -44,12 +44,9 @@ std::shared_ptr<const native::Rescale> shared(const native::Rescale& rescale) {
 
 void new_weights(native::PackedWeights* self, const Codes& codes, std::int64_t taps, std::int64_t channels,
                  const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier, int isa) {
-  const native::ProductWeights weights{{codes.data(), codes.size()},
-                                       static_cast<std::int64_t>(bias.size()),
-                                       taps,
-                                       channels,
-                                       span_of(bias),
-                                       span_of(multiplier)};
+  const native::ProductWeights weights{
+      {codes.data(), codes.size()}, static_cast<std::int64_t>(bias.size()), taps, channels, span_of(bias),
+      span_of(multiplier)};
   new (self) native::PackedWeights(weights, native::isa_from_index(isa));
 }
 

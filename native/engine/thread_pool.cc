@@ -176,7 +176,7 @@ class Pool {
   Job* job_ = nullptr;
   int seats_ = 0;
   int taken_ = 0;
-  std::atomic<int> working_{0};           // written under the lock
+  std::atomic<int> working_{0};          // written under the lock
   std::atomic<std::uint64_t> epoch_{0};  // jobs opened so far; written under the lock
   int workers_ = 0;
 };

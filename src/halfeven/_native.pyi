@@ -228,3 +228,109 @@ def softmax(
     qmax: int,
     threads: int = 0,
 ) -> None: ...
+
+class ProductWeights:
+    def __init__(
+        self,
+        codes: NDArray[np.int8],
+        taps: int,
+        channels: int,
+        bias: NDArray[np.int32],
+        multiplier: NDArray[np.float64],
+        isa: int = -1,
+    ) -> None: ...
+    @property
+    def nbytes(self) -> int: ...
+
+class DepthwiseWeights:
+    def __init__(
+        self,
+        codes: NDArray[np.int8],
+        taps: int,
+        bias: NDArray[np.int32],
+        multiplier: NDArray[np.float64],
+        isa: int = -1,
+    ) -> None: ...
+    @property
+    def nbytes(self) -> int: ...
+
+class Plan:
+    def __init__(self, isa: int = -1) -> None: ...
+    @property
+    def arena_bytes(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
+    def tensor(self, bytes: int) -> int: ...  # noqa: A002
+    def constant(self, bytes: NDArray[np.uint8]) -> int: ...  # noqa: A002
+    def input(self, bytes: int) -> int: ...  # noqa: A002
+    def output(self, bytes: int) -> int: ...  # noqa: A002
+    def finish(self) -> None: ...
+    def quantize(
+        self,
+        input: int,  # noqa: A002
+        y: int,
+        planes: list[int],
+        scale: float,
+        zero_point: int,
+        qmin: int,
+        qmax: int,
+        scaling: int,
+        zero_point_inside: bool,
+        rounding: int,
+        is_signed: bool,
+    ) -> None: ...
+    def dequantize(self, x: int, output: int, planes: list[int], table: NDArray[np.float32]) -> None: ...
+    def copy(
+        self,
+        from_tensor: bool,
+        source: int,
+        to_tensor: bool,
+        target: int,
+        sizes: list[int],
+        strides_in: list[int],
+        strides_out: list[int],
+        offset_in: int,
+        offset_out: int,
+        flip: int,
+    ) -> None: ...
+    def product(
+        self,
+        weights: ProductWeights,
+        place: list[int],
+        table: NDArray[np.int32],
+        row_stride: int,
+        padding: int,
+        rescale: Rescale,
+        in_kernel: bool,
+        sum: tuple[int, int, tuple[float, float, float, int, int, int]] | None,  # noqa: A002
+    ) -> None: ...
+    def depthwise(
+        self,
+        weights: DepthwiseWeights,
+        place: list[int],
+        table: NDArray[np.int32],
+        padding: int,
+        rescale: Rescale,
+        in_kernel: bool,
+    ) -> None: ...
+    def sum(self, place: list[int], rule: tuple[float, float, float, int, int, int]) -> None: ...
+    def multiply(self, place: list[int], x_zero: int, y_zero: int, rescale: Rescale) -> None: ...
+    def table(self, x: int, y: int, bytes: int, entries: NDArray[np.uint8]) -> None: ...  # noqa: A002
+    def max_pool(self, x: int, y: int, rows: list[int], table: NDArray[np.int32]) -> None: ...
+    def mean_pool(
+        self, x: int, y: int, rows: list[int], table: NDArray[np.int32], x_zero: int, rescale: Rescale
+    ) -> None: ...
+    def softmax(
+        self,
+        x: int,
+        y: int,
+        rows: list[int],
+        exponentials: NDArray[np.uint32],
+        m0: int,
+        shift: int,
+        zero: int,
+        lo: int,
+        hi: int,
+    ) -> None: ...
+    def run(self, inputs: list[NDArray[Any]], outputs: list[NDArray[Any]], threads: int = 0) -> list[int]: ...
+    def profile(self, inputs: list[NDArray[Any]], outputs: list[NDArray[Any]], threads: int = 0) -> list[float]: ...

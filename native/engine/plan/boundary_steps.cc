@@ -38,8 +38,9 @@ QuantizeStep::QuantizeStep(std::int32_t input, TensorId y, const Planes& planes,
 }
 
 std::int64_t QuantizeStep::quantize(const float* x, std::int64_t count, void* out) const {
-  return kernel_({x, out, count, &params_.scale, &params_.zero_point, false, small_zero_point(params_.zero_point), false},
-                 params_.rule);
+  return kernel_(
+      {x, out, count, &params_.scale, &params_.zero_point, false, small_zero_point(params_.zero_point), false},
+      params_.rule);
 }
 
 // Pixels [begin, end) of one image.

@@ -9,7 +9,8 @@
 
 namespace halfeven::native {
 
-// A tensor seen as (images, pixels, channels), stored with a stride between pixels; outside, (images, channels, pixels).
+// A tensor seen as (images, pixels, channels), stored with a stride between pixels; outside, (images, channels,
+// pixels).
 struct Planes {
   std::int64_t images;
   std::int64_t channels;

@@ -5,9 +5,9 @@
 namespace halfeven::native {
 namespace {
 
-constexpr std::int64_t row_unit = 24;              // a multiple of every tile's rows but one
-constexpr std::int64_t cached_input = 384 << 10;   // of a block of rows, so that the second cache keeps it
-constexpr std::int64_t cached_weights = 300 << 10; // from here on weights are walked once for many rows
+constexpr std::int64_t row_unit = 24;               // a multiple of every tile's rows but one
+constexpr std::int64_t cached_input = 384 << 10;    // of a block of rows, so that the second cache keeps it
+constexpr std::int64_t cached_weights = 300 << 10;  // from here on weights are walked once for many rows
 constexpr std::int64_t rows_of_small_weights = 96;
 constexpr std::int64_t items_wanted = 8;
 constexpr std::int64_t sum_rows = 24;

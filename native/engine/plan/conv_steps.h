@@ -8,8 +8,8 @@
 #include "engine/plan/step.h"
 #include "kernels/depthwise/weights.h"
 #include "kernels/igemm/weights.h"
-#include "kernels/rows/rows.h"
 #include "kernels/rescale/rescale.h"
+#include "kernels/rows/rows.h"
 
 namespace halfeven::native {
 
@@ -20,8 +20,8 @@ struct Finish {
   bool in_kernel;
 };
 
-// Where each row of the product finds its elements: table [taps][rows] of offsets from the input, `outside` standing for
-// the tensor of zero points `padding`; or rows that follow each other at a stride, where the table is empty.
+// Where each row of the product finds its elements: table [taps][rows] of offsets from the input, `outside` standing
+// for the tensor of zero points `padding`; or rows that follow each other at a stride, where the table is empty.
 struct Gather {
   std::vector<std::int32_t> table;
   std::int64_t row_stride;

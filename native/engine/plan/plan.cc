@@ -125,7 +125,7 @@ std::vector<std::int64_t> Plan::run(std::span<const void* const> inputs, std::sp
   const FloatEnvironment environment;
   AlignedBytes arena = take_arena();
   std::vector<std::atomic<std::int64_t>> nan_counts(std::max<std::size_t>(inputs.size(), 1));
-  const Frame frame{arena.data(), places_,           inputs, outputs, threads > 0 ? threads : default_threads(),
+  const Frame frame{arena.data(),     places_, inputs, outputs, threads > 0 ? threads : default_threads(),
                     nan_counts.data()};
   for (const auto& step : steps_) {
     const auto begin = std::chrono::steady_clock::now();

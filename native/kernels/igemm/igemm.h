@@ -1,8 +1,7 @@
 // Products of 8-bit activations with packed weights: a convolution seen as a matrix product whose rows are gathered
 // through offsets, taps times channels deep. Activations are u8 (a signed code has its top bit flipped), weights s8;
-// zero points are part of the bias, so that the inner loop is a plain dot product. Sums wrap at 2^32: exact whenever the
-// sum itself fits int32.
-// Plain data and declarations only: files compiled for one instruction set include this.
+// zero points are part of the bias, so that the inner loop is a plain dot product. Sums wrap at 2^32: exact whenever
+// the sum itself fits int32. Plain data and declarations only: files compiled for one instruction set include this.
 #pragma once
 
 #include <cstdint>
@@ -61,8 +60,8 @@ struct IgemmTask {
   std::int64_t depth;  // bytes under a tap
   const void* weights;
   const IgemmPanel* panels;
-  const std::int32_t* bias;   // one a column, rounded up to whole vectors
-  const double* multiplier;   // as many
+  const std::int32_t* bias;  // one a column, rounded up to whole vectors
+  const double* multiplier;  // as many
   std::int64_t columns;
   std::int64_t row_begin;
   std::int64_t row_end;

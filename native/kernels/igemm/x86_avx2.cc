@@ -30,8 +30,8 @@ void sum_tile(const IgemmTask& task, const IgemmPanel& panel, std::int64_t row) 
   std::int16_t* wide = static_cast<std::int16_t*>(task.scratch);
   for (int r = 0; r < rows; ++r) {
     for (std::int64_t tap = 0; tap < task.taps; ++tap) {
-      const std::int64_t offset = task.offsets == nullptr ? (row + r) * task.row_stride
-                                                          : task.offsets[tap * task.offset_stride + row + r];
+      const std::int64_t offset =
+          task.offsets == nullptr ? (row + r) * task.row_stride : task.offsets[tap * task.offset_stride + row + r];
       widen(task.input + offset, task.depth, wide + r * depth + tap * task.depth);
     }
   }

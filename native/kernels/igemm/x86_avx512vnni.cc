@@ -46,7 +46,7 @@ template <int rows, int vectors>
 void write_codes(const IgemmTask& task, const IgemmPanel& panel, std::int64_t row, const Sums<rows, vectors>& sums) {
   const CodeVectors codes(task.sum == nullptr ? task.rule : task.sum->rule.code);
   const __mmask64 mask = first_bytes(task.columns - panel.column < vectors * igemm_lanes ? task.columns - panel.column
-                                                                                       : vectors * igemm_lanes);
+                                                                                         : vectors * igemm_lanes);
   HALFEVEN_UNROLL
   for (int r = 0; r < rows; ++r) {
     __m512i q[4];
@@ -81,8 +81,8 @@ void multiply_tile(const IgemmTask& task, const IgemmPanel& panel, std::int64_t 
     const std::uint8_t* x[rows];
     HALFEVEN_UNROLL
     for (int r = 0; r < rows; ++r) {
-      x[r] = task.input + (task.offsets == nullptr ? (row + r) * task.row_stride
-                                                   : task.offsets[tap * task.offset_stride + row + r]);
+      x[r] = task.input +
+             (task.offsets == nullptr ? (row + r) * task.row_stride : task.offsets[tap * task.offset_stride + row + r]);
     }
     for (std::int64_t k = 0; k < task.depth; k += igemm_step, w += vectors * 64) {
       __m512i b[vectors];

@@ -17,11 +17,11 @@ struct SumRows {
 };
 using SumRowsKernel = void (*)(const SumRows& task);
 
-#define HALFEVEN_KERNEL(in, out, isa)                                                                           \
-  void sum_rows_##in##_##out##_##isa(const SumRows& task);                                                      \
-  void largest_##in##_##out##_##isa(std::uint8_t* out, const std::uint8_t* x, std::int64_t count);              \
-  void total_##in##_##out##_##isa(std::int32_t* out, const std::uint8_t* x, std::int64_t count);                \
-  void products_##in##_##out##_##isa(std::int32_t* out, const std::uint8_t* x, const std::uint8_t* y,           \
+#define HALFEVEN_KERNEL(in, out, isa)                                                                 \
+  void sum_rows_##in##_##out##_##isa(const SumRows& task);                                            \
+  void largest_##in##_##out##_##isa(std::uint8_t* out, const std::uint8_t* x, std::int64_t count);    \
+  void total_##in##_##out##_##isa(std::int32_t* out, const std::uint8_t* x, std::int64_t count);      \
+  void products_##in##_##out##_##isa(std::int32_t* out, const std::uint8_t* x, const std::uint8_t* y, \
                                      std::int64_t count, std::int32_t x_zero, std::int32_t y_zero);
 #include "kernels/rows/kernels.inc"
 #undef HALFEVEN_KERNEL
@@ -36,8 +36,13 @@ struct RowKernels {
 };
 
 inline constexpr Kernel<RowKernels> row_kernels[] = {
-#define HALFEVEN_KERNEL(in, out, isa)                                                                                  \
-  {"rows_" #in "_" #out "_" #isa, Type::in, Type::out, Isa::isa, {sum_rows_##in##_##out##_##isa, largest_##in##_##out##_##isa, total_##in##_##out##_##isa, products_##in##_##out##_##isa}},
+#define HALFEVEN_KERNEL(in, out, isa)                                                        \
+  {"rows_" #in "_" #out "_" #isa,                                                            \
+   Type::in,                                                                                 \
+   Type::out,                                                                                \
+   Isa::isa,                                                                                 \
+   {sum_rows_##in##_##out##_##isa, largest_##in##_##out##_##isa, total_##in##_##out##_##isa, \
+    products_##in##_##out##_##isa}},
 #include "kernels/rows/kernels.inc"
 #undef HALFEVEN_KERNEL
 };

@@ -14,12 +14,9 @@ void sum_rows_u8_u8_avx512(const SumRows& task) {
     const __m512i x = _mm512_maskz_loadu_epi8(mask, task.x + i);
     const __m512i y = _mm512_maskz_loadu_epi8(mask, task.y + i);
     const __m512i a = sum(_mm512_cvtepu8_epi32(_mm512_castsi512_si128(x)), _mm512_castsi512_si128(y));
-    const __m512i b =
-        sum(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(x, 1)), _mm512_extracti32x4_epi32(y, 1));
-    const __m512i c =
-        sum(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(x, 2)), _mm512_extracti32x4_epi32(y, 2));
-    const __m512i d =
-        sum(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(x, 3)), _mm512_extracti32x4_epi32(y, 3));
+    const __m512i b = sum(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(x, 1)), _mm512_extracti32x4_epi32(y, 1));
+    const __m512i c = sum(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(x, 2)), _mm512_extracti32x4_epi32(y, 2));
+    const __m512i d = sum(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(x, 3)), _mm512_extracti32x4_epi32(y, 3));
     _mm512_mask_storeu_epi8(task.out + i, mask, codes.in_order(a, b, c, d));
   }
 }

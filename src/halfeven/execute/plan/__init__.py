@@ -1,1 +1,1 @@
-"""From a Program and the shapes of its inputs to steps of the native engine: layouts, packed weights, tables of offsets."""
+"""From a Program and the shapes of its inputs to steps of the native engine: layouts, weights, tables of offsets."""

@@ -42,7 +42,7 @@ class Stage:
     """
 
     arrays: Mapping[str, Array]
-    weights: dict[Instruction, Any]
+    weights: dict[Any, Any]
     constants: frozenset[str]
     uses: Mapping[str, int]
     readers: Mapping[str, Instruction]
@@ -106,7 +106,7 @@ class Stage:
         self.copy((False, source), (True, y.id), list(a.shape), contiguous_strides(a.shape), y.strides, flip=y.offset)
         return y
 
-    def copy(  # noqa: D417  the strides are what they are
+    def copy(
         self,
         source: tuple[bool, int],
         target: tuple[bool, int],
@@ -126,9 +126,10 @@ class Stage:
                 merged[-1] = (n * size, inner_a, inner_b)
             else:
                 merged.append((n, a, b))
-        order = sorted(merged[::-1], key=lambda axis: axis[2] == 1)  # what is contiguous out comes last
-        parts = [list(part) for part in zip(*order, strict=True)]
-        self.plan.copy(*source, *target, *parts, *offsets, flip)
+        merged.reverse()
+        order = sorted(merged, key=lambda axis: axis[2] == 1)  # what is contiguous out comes last
+        counts, steps_in, steps_out = ([axis[k] for axis in order] for k in range(3))
+        self.plan.copy(*source, *target, counts, steps_in, steps_out, *offsets, flip)
         self.steps.append("Copy")
 
     def input(self, name: str, nbytes: int) -> int:

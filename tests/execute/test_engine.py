@@ -1,0 +1,157 @@
+"""Whole native runs give the reference's bits: random programs, every instruction set, any threads, any shape."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from random_instructions import KINDS, cases
+from random_programs import random_program
+from small_models import cnn, images
+
+import halfeven
+from halfeven import _native
+from halfeven.errors import NotANumberError, ParameterError
+from halfeven.execute import reference
+from halfeven.execute.engine import Engine, StepStage
+from halfeven.execute.run import reference_backend, run_program
+from halfeven.ir import instructions as ir
+from halfeven.ir.program import Program
+from halfeven.ir.rescale import Accumulator, Rescale, Target
+from halfeven.numerics.multiplier import Multiplier
+from halfeven.numerics.params import AffineParams
+from halfeven.numerics.profile import JOURNEY6, Requantize
+from halfeven.numerics.qtype import int8, uint8
+
+THREADS = (1, 2, 3)
+INT8 = Target(int8, 0, -128, 127)
+
+
+def program_of(*instructions: ir.Instruction) -> Program:
+    return Program("p", JOURNEY6, (), (), {}, {}, instructions)
+
+
+def assert_same(got: Any, expected: Any, note: str = "") -> None:
+    assert got.dtype == expected.dtype, note
+    np.testing.assert_array_equal(got, expected, err_msg=note)
+
+
+def check_random_program(seed: int) -> None:
+    program, feeds, expected = random_program(seed)
+    last = ir.results(program.instructions[-1])[0]
+    middle = ir.results(program.instructions[len(program) // 2])[0]
+    for wanted in ([last], [middle, last]):
+        engine = Engine(program)
+        for _ in range(2):  # planned, then run again
+            found = engine.run(feeds, wanted, THREADS[seed % 3])
+            for name in wanted:
+                assert_same(found[name], expected[name], f"seed {seed}, {name}\n{program}")
+
+
+@pytest.mark.parametrize("block", range(6))
+def test_random_programs_equal_the_reference(block: int) -> None:
+    for seed in range(block * 40, (block + 1) * 40):
+        check_random_program(seed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_single_instructions_equal_the_reference(kind: str) -> None:
+    for seed, (instruction, arrays) in enumerate(cases(kind, 20, first=7000)):
+        feeds = dict(zip(ir.operands(instruction), arrays, strict=True))
+        wanted = ir.results(instruction)
+        found = Engine(program_of(instruction)).run(feeds, wanted, THREADS[seed % 3])
+        for name, expected in zip(wanted, reference.step(instruction, arrays), strict=True):
+            assert_same(found[name], expected, str(instruction))
+
+
+@pytest.mark.parametrize("isa", [name for name, _, supported in _native.isa_names() if supported])
+def test_every_instruction_set_gives_the_same_codes(isa: str) -> None:
+    code = "from test_engine import check_random_program\nfor seed in range(900, 980): check_random_program(seed)"
+    paths = [os.path.dirname(__file__), *sys.path]  # noqa: PTH120
+    environment = {**os.environ, "HALFEVEN_ISA": isa, "PYTHONPATH": os.pathsep.join(paths)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def extreme_conv(code: int, x_zero: int, inputs: int, outputs: int, weight: int) -> tuple[ir.Conv, Any]:
+    x = np.full((1, inputs, 4, 3), code, np.int8)
+    w = np.full((outputs, inputs, 3, 3), weight, np.int8)
+    bound = Accumulator.of(np.full(outputs, 255 * 128 * 9 * inputs))
+    how = Rescale(Multiplier.from_real(2.0**-10 / inputs), INT8, Requantize.EXACT_HALF_EVEN)
+    window = ir.Window((3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
+    zero, bias = np.zeros((), np.int64), np.zeros(outputs, np.int64)
+    return ir.Conv("n", "x", "y", w, zero, bias, x_zero, window, 1, bound, how), x
+
+
+@pytest.mark.parametrize("weight", [-128, 127])
+@pytest.mark.parametrize(("code", "zero"), [(-128, 127), (127, -128), (-128, 0), (127, 0)])
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (65, 97), (500, 16)])
+def test_the_largest_sums_do_not_saturate(weight: int, code: int, zero: int, inputs: int, outputs: int) -> None:
+    conv, x = extreme_conv(code, zero, inputs, outputs, weight)
+    engine = Engine(program_of(conv))
+    assert_same(engine.run({"x": x}, ["y"])["y"], reference.step(conv, [x])[0])
+    assert not isinstance(engine.plans()[0].stages[0], StepStage)
+
+
+def test_a_convolution_takes_the_addition_behind_it() -> None:
+    conv, x = extreme_conv(100, 3, 8, 8, 1)
+    add = ir.Add("a", "y", "x", "z", 0, 3, 16000, 20000, 15, INT8)
+    engine = Engine(program_of(conv, add))
+    expected = run_program(program_of(conv, add), {"x": x}, ["z"], reference_backend())
+    assert_same(engine.run({"x": x}, ["z"])["z"], expected["z"])
+    assert "Conv+Add n" in engine.plans()[0].steps
+    both = engine.run({"x": x}, ["y", "z"])  # not where the convolution's own result is asked for
+    assert_same(both["y"], reference.step(conv, [x])[0])
+    assert_same(both["z"], expected["z"])
+
+
+def test_shapes_are_planned_as_they_come() -> None:
+    model = halfeven.quantize_model(cnn(), {"image": images(4)})
+    engine = Engine(model.program)
+    for count in (1, 3, 1, 2, 3):
+        feeds = {"image": images(count, seed=count)}
+        expected = run_program(model.program, feeds, ["score"], reference_backend())
+        assert_same(engine.run(feeds, ["score"])["score"], expected["score"])
+    assert len(engine.plans()) == 3
+    assert not any(isinstance(stage, StepStage) for plan in engine.plans() for stage in plan.stages)
+
+
+def test_a_model_runs_its_engine() -> None:
+    model = halfeven.quantize_model(cnn(), {"image": images(4)})
+    feeds = {"image": images(2)}
+    assert_same(model.run(feeds)["score"], model.run(feeds, backend="reference")["score"])
+    assert len(model._engine.plans()) == 1
+
+
+def test_several_threads_share_an_engine() -> None:
+    model = halfeven.quantize_model(cnn(), {"image": images(4)})
+    engine = Engine(model.program)
+    feeds = [{"image": images(1 + k % 2, seed=k)} for k in range(24)]
+    expected = [run_program(model.program, f, ["score"], reference_backend())["score"] for f in feeds]
+    with ThreadPoolExecutor(4) as pool:
+        for got, wanted in zip(pool.map(lambda f: engine.run(f, ["score"])["score"], feeds), expected, strict=True):
+            assert_same(got, wanted)
+
+
+def test_nan_is_refused_at_each_run() -> None:
+    quantize = ir.Quantize("n", "x", "y", AffineParams(1.0, 0, uint8), JOURNEY6)
+    engine = Engine(program_of(quantize))
+    good, bad = np.zeros((1, 3, 4, 4), np.float32), np.full((1, 3, 4, 4), np.nan, np.float32)
+    for feeds in (bad, good, bad):
+        if feeds is good:
+            assert_same(engine.run({"x": good}, ["y"])["y"], np.zeros(good.shape, np.uint8))
+            continue
+        with pytest.raises(NotANumberError) as caught:
+            engine.run({"x": feeds}, ["y"])
+        assert caught.value.count == 48
+
+
+def test_what_does_not_fit_is_refused_by_name() -> None:
+    conv, _ = extreme_conv(1, 0, 4, 4, 1)
+    with pytest.raises(ParameterError, match=r"Conv 'n': .*do not fit together"):
+        Engine(program_of(conv)).run({"x": np.zeros((1, 3, 4, 4), np.int8)}, ["y"])
