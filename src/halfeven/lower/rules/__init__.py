@@ -12,6 +12,7 @@ from halfeven.ir.instructions import Instruction
 from halfeven.lower import functions
 from halfeven.lower.rules import (
     add,
+    batch_norm,
     concat,
     conv,
     conv_transpose,
@@ -37,6 +38,7 @@ Rule = Callable[[Site], list[Instruction]]
 RULES: dict[str, Rule] = {
     "Add": add.lower,
     "AveragePool": pool.lower_average,
+    "BatchNormalization": batch_norm.lower,
     "Concat": concat.lower,
     "Conv": conv.lower,
     "ConvTranspose": conv_transpose.lower,
