@@ -26,18 +26,19 @@ def assemble(model: ir.Model, profile: Profile, instructions: list[Instruction],
     values = {str(v.name): v for node in graph for v in node.outputs} | {str(v.name): v for v in graph.inputs}
     names = {n for i in instructions for n in (*operands(i), *results(i))}
     tensors = {n: _tensor(n, values.get(n), known.get(n)) for n in sorted(names)}
-    inputs = tuple(_input(v, instructions) for v in graph.inputs)
-    outputs = tuple(_output(v, instructions) for v in graph.outputs)
+    inputs = tuple(_input(v, instructions, known) for v in graph.inputs)
+    outputs = tuple(_output(v, instructions, known) for v in graph.outputs)
     return Program(name, profile, inputs, outputs, tensors, constants, tuple(instructions))
 
 
 def _params(graph: ir.Graph) -> dict[str, AffineParams]:
-    known = {}
+    """Of each tensor of codes: what it was made with, or where no node made it, what it is read with."""
+    known: dict[str, AffineParams] = {}
     for node in graph:
         if node.op_type == QUANTIZE:
             known[str(node.outputs[0].name)] = read_quantize(node)
         elif node.op_type == DEQUANTIZE and node.inputs[0] is not None:
-            known[str(node.inputs[0].name)] = read_quantize(node)
+            known.setdefault(str(node.inputs[0].name), read_quantize(node))
     return known
 
 
@@ -69,8 +70,10 @@ def _shape(value: ir.Value | None) -> Shape | None:
     return tuple(n if isinstance(n, int) else str(n.value or "?") for n in value.shape)
 
 
-def _input(value: ir.Value, instructions: list[Instruction]) -> Port:
+def _input(value: ir.Value, instructions: list[Instruction], known: dict[str, AffineParams]) -> Port:
     name = str(value.name)
+    if _is_codes(value, known):
+        return Port(name, _shape(value), known[name].qtype.storage, name, known[name])
     readers = [i for i in instructions if name in operands(i)]
     tensor = _tensor(name, value, None)
     if len(readers) == 1 and isinstance(readers[0], Quantize):
@@ -78,8 +81,16 @@ def _input(value: ir.Value, instructions: list[Instruction]) -> Port:
     return Port(name, tensor.shape, tensor.dtype, None, None)
 
 
-def _output(value: ir.Value, instructions: list[Instruction]) -> Port:
+def _is_codes(value: ir.Value, known: dict[str, AffineParams]) -> bool:
+    """Whether the model itself takes or gives these codes, one an element of its own type."""
+    params = known.get(str(value.name))
+    return params is not None and value.dtype is not None and params.qtype.storage == value.dtype.numpy()
+
+
+def _output(value: ir.Value, instructions: list[Instruction], known: dict[str, AffineParams]) -> Port:
     name = str(value.name)
+    if _is_codes(value, known):
+        return Port(name, _shape(value), known[name].qtype.storage, name, known[name])
     tensor = _tensor(name, value, None)
     for i in instructions:
         if isinstance(i, Dequantize) and i.y == name:

@@ -7,6 +7,7 @@ turns the site into integer instructions. What no rule takes, and whatever is re
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import onnx_ir as ir
@@ -21,6 +22,7 @@ from halfeven.lower.assemble import assemble
 from halfeven.lower.float_steps import lower_in_steps
 from halfeven.lower.match import find_site
 from halfeven.lower.prepare import prepared
+from halfeven.lower.regions import exact, tables
 from halfeven.lower.rules import RULES
 from halfeven.lower.site import NotLowered, Site, constant_of, operand_of
 from halfeven.numerics import affine
@@ -93,13 +95,28 @@ def _lower_site(quantize: ir.Node, profile: Profile) -> list[Instruction]:
     site = find_site(quantize, profile)
     if profile.steps is Steps.FLOAT32 and (found := lower_in_steps(site, quantize)) is not None:
         return found
+    try:
+        return _by_rule(site)
+    except (NotLowered, HalfevenError) as error:
+        found = _table(site, quantize)
+        if found is None:
+            raise NotLowered(str(error)) from error
+        return found
+
+
+def _by_rule(site: Site) -> list[Instruction]:
     rule = RULES.get(site.node.op_type) if site.node.domain in ("", "ai.onnx") else None
     if rule is None:
         raise NotLowered(f"{site.node.op_type} has no integer form here")
+    return rule(site)
+
+
+def _table(site: Site, quantize: ir.Node) -> list[Instruction] | None:
+    """One table for operators that spell out a function of codes; None where it is none."""
     try:
-        return rule(site)
-    except HalfevenError as error:
-        raise NotLowered(str(error)) from error
+        return tables.lower(site, quantize, partial(exact.evaluate, site))
+    except (NotLowered, HalfevenError):
+        return None
 
 
 def _identity_site(quantize: ir.Node, profile: Profile) -> Site:
@@ -107,8 +124,12 @@ def _identity_site(quantize: ir.Node, profile: Profile) -> Site:
 
 
 def _spread_floats(graph: ir.Graph, plan: _Plan) -> None:
-    """Mark what is read as floats: by the outputs, and by every operator that must itself run in float32."""
+    """Mark what is read as floats: by the outputs, and by every operator that must itself run in float32.
+
+    Codes that no QuantizeLinear makes come from an operator on codes, which runs in the same way.
+    """
     plan.floats |= set(graph.outputs)
+    plan.floats |= {n.inputs[0] for n in graph if n.op_type == DEQUANTIZE and n.inputs[0] is not None}
     for node in reversed(list(graph)):
         if node.op_type in (QUANTIZE, DEQUANTIZE) or not plan.floats & set(node.outputs):
             continue

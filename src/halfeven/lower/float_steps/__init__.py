@@ -10,7 +10,8 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from halfeven.ir.instructions import Instruction
-from halfeven.lower.float_steps import elementwise, means, pairs
+from halfeven.lower.float_steps import means, pairs
+from halfeven.lower.regions import float32, tables
 from halfeven.lower.site import NotLowered, Site
 
 Rule = Callable[[Site, ir.Node], list[Instruction]]
@@ -26,8 +27,12 @@ RULES: dict[str, tuple[Rule, ...]] = {
 
 def lower_in_steps(site: Site, quantize: ir.Node) -> list[Instruction] | None:
     """The site's instructions in float32 steps; None where it has none."""
-    rules = (*RULES.get(site.node.op_type, ()), elementwise.lower)
+    rules = (*RULES.get(site.node.op_type, ()), _table)
     return next((found for rule in rules if (found := _tried(rule, site, quantize)) is not None), None)
+
+
+def _table(site: Site, quantize: ir.Node) -> list[Instruction]:
+    return tables.lower(site, quantize, float32.evaluate)
 
 
 def _tried(rule: Rule, site: Site, quantize: ir.Node) -> list[Instruction] | None:

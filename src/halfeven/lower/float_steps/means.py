@@ -16,8 +16,8 @@ import onnx_ir as ir
 from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
 from halfeven.ir.instructions import Instruction, ReduceMean
 from halfeven.ir.rescale import MeanRescale
-from halfeven.lower.float_steps.evaluate import all_codes
 from halfeven.lower.float_steps.runtime import BYTE, offset, runs_on_codes
+from halfeven.lower.regions.layout import all_codes
 from halfeven.lower.rules.window import read_window
 from halfeven.lower.scaling import method_of
 from halfeven.lower.site import NotLowered, Operand, Site

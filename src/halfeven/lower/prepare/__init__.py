@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from halfeven.interop.qoperator.moves import wrap_moves
 from halfeven.lower.prepare.before_moves import quantize_before_moves
+from halfeven.lower.prepare.casts import casts_are_codes
 
-PASSES = (quantize_before_moves,)
+PASSES = (casts_are_codes, wrap_moves, quantize_before_moves)
 
 
 def prepared(model: ir.Model) -> ir.Model:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from halfeven.interop.values import is_op
 from halfeven.lower.functions import FUNCTIONS
-from halfeven.lower.site import NotLowered, Operand, Site, constant_of, operand_of, real_constant
+from halfeven.lower.site import NotLowered, Operand, Site, operand_of, real_constant
 
 TWO_INPUTS = ("Add", "Div", "Max", "Min", "Mul", "PRelu", "Pow", "Sub")
 A_CHANNEL = ("BatchNormalization",)  # constants along axis 1, whatever their shape
@@ -26,12 +25,12 @@ class Region:
     ----------
     nodes : in the order of computation.
     leaves : the real values that enter, with the codes behind each; several may be of one tensor.
-    constants : float32 arrays of the constant inputs, as they stand.
+    constants : real values of the constant inputs, as they stand.
     """
 
     nodes: tuple[ir.Node, ...]
     leaves: dict[ir.Value, Operand]
-    constants: dict[ir.Value, NDArray[Any]]
+    constants: dict[ir.Value, NDArray[np.float64]]
     result: ir.Value
 
     @property
@@ -60,7 +59,7 @@ class _Finder:
         self.site = site
         self.nodes: list[ir.Node] = []
         self.leaves: dict[ir.Value, Operand] = {}
-        self.constants: dict[ir.Value, NDArray[Any]] = {}
+        self.constants: dict[ir.Value, NDArray[np.float64]] = {}
         self._seen: set[ir.Value] = set()
 
     def visit(self, value: ir.Value) -> None:
@@ -81,10 +80,7 @@ class _Finder:
             raise NotLowered(f"more than {MOST_NODES} operators without codes lead to it")
 
     def _is_constant(self, value: ir.Value) -> bool:
-        known = constant_of(value)
-        if known is None:
-            real = real_constant(value, self.site.profile)  # codes behind a DequantizeLinear
-            known = None if real is None else real.astype(np.float32)
+        known = real_constant(value, self.site.profile)
         if known is not None:
             self.constants[value] = known
         return known is not None

@@ -1,4 +1,4 @@
-"""Elementwise operators as tables of what ONNX Runtime's own operators give, quantized as the profile says."""
+"""From a region to a table of codes: for each code, for each code and channel, or for each pair of codes."""
 
 from __future__ import annotations
 
@@ -10,28 +10,35 @@ from numpy.typing import NDArray
 
 from halfeven.ir.instructions import Instruction, Table
 from halfeven.ir.tables import ChannelTable, PairTable
-from halfeven.lower.float_steps import evaluate
-from halfeven.lower.float_steps.region import A_CHANNEL, Region, find_region
+from halfeven.lower.regions import layout
+from halfeven.lower.regions.find import A_CHANNEL, Region, find_region
+from halfeven.lower.regions.layout import Evaluate
 from halfeven.lower.site import NotLowered, Operand, Site
 from halfeven.numerics import affine
 
 BYTE, TABLE_BITS = 8, 16
 
 
-def lower(site: Site, quantize: ir.Node) -> list[Instruction]:
-    """``Q(f(DQ(x)))`` or ``Q(f(DQ(a), DQ(b)))``, f one elementwise operator or several."""
+def lower(site: Site, quantize: ir.Node, evaluate: Evaluate) -> list[Instruction]:
+    """``Q(f(DQ(x)))`` or ``Q(f(DQ(a), DQ(b)))``, f one elementwise operator or several.
+
+    Raises
+    ------
+    NotLowered
+        If it is no such f, or codes are too wide for a table.
+    """
     value = quantize.inputs[0]
     if value is None:
         raise NotLowered("it quantizes nothing")
     region = find_region(site, value)
     if len(region.codes) == 1:
-        return _of_one(site, region)
+        return _of_one(site, region, evaluate)
     if len(region.codes) == 2:  # noqa: PLR2004
-        return _of_two(site, region)
+        return _of_two(site, region, evaluate)
     raise NotLowered(f"it is computed of {len(region.codes)} tensors of codes")
 
 
-def _of_one(site: Site, region: Region) -> list[Instruction]:
+def _of_one(site: Site, region: Region, evaluate: Evaluate) -> list[Instruction]:
     x = next(iter(region.leaves.values()))
     place = _channel_place(region, x)
     bits = x.params.qtype.bits
@@ -39,26 +46,26 @@ def _of_one(site: Site, region: Region) -> list[Instruction]:
         raise NotLowered(f"codes of {x.params.qtype} are too wide for a table")
     first, function = x.params.qtype.qmin, _function(region)
     if place is None:
-        table = _codes(site, evaluate.table_of_one(region))
+        table = _codes(site, layout.of_one(region, evaluate))
         return [Table(site.name, x.name, site.y, function, first, table)]
     axis, channels = place
-    table = _codes(site, evaluate.table_of_channels(region, axis, channels, _rank(x)))
+    table = _codes(site, layout.of_channels(region, evaluate, axis, channels, _rank(x)))
     return [ChannelTable(site.name, x.name, site.y, function, first, axis, table)]
 
 
-def _of_two(site: Site, region: Region) -> list[Instruction]:
+def _of_two(site: Site, region: Region, evaluate: Evaluate) -> list[Instruction]:
     a, b = ({o.name: o for o in region.leaves.values()}[name] for name in region.codes)
     if max(a.params.qtype.bits, b.params.qtype.bits) > BYTE:
         raise NotLowered("pairs of codes of over 8 bits are too many for a table")
     for operand in (a, b):
         if _channel_place(region, operand) is not None:
             raise NotLowered("a constant of it varies along an axis")
-    table = _codes(site, evaluate.table_of_pairs(region))
+    table = _codes(site, layout.of_pairs(region, evaluate))
     qmin = a.params.qtype.qmin, b.params.qtype.qmin
     return [PairTable(site.name, a.name, b.name, site.y, _function(region), *qmin, table)]
 
 
-def _codes(site: Site, real: NDArray[np.float32]) -> NDArray[Any]:
+def _codes(site: Site, real: NDArray[Any]) -> NDArray[Any]:
     if site.params.axis is not None:
         raise NotLowered("its result has one scale a channel")
     if np.isnan(real).any():
