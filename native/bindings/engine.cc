@@ -105,11 +105,13 @@ class Builder {
   }
 
   void depthwise(std::shared_ptr<native::DepthwiseWeights> weights, const Sizes& place, const Offsets& table,
-                 native::TensorId padding, const native::Rescale& rescale, bool in_kernel) {
+                 native::TensorId padding, const Sizes& lines, const native::Rescale& rescale, bool in_kernel) {
     const native::ProductPlace where = place_of(place);
+    check_count(lines, 3);
     check_size("table", table.size(), static_cast<std::size_t>(where.rows * weights->taps()));
     add<native::DepthwiseStep>(std::move(weights), where, native::Gather{vector_of<std::int32_t>(table), 0, padding},
-                               native::Finish{shared(rescale), in_kernel}, isa_);
+                               native::Lines{lines[0], lines[1], lines[2]}, native::Finish{shared(rescale), in_kernel},
+                               isa_);
   }
 
   // place: x, y, out, rows, channels, stride, y_stride, divide, modulo
@@ -238,8 +240,8 @@ void bind_engine(nb::module_& m) {
            arg("strides_in"), arg("strides_out"), arg("offset_in"), arg("offset_out"), arg("flip"))
       .def("product", &Builder::product, arg("weights"), arg("place"), arg("table"), arg("row_stride"), arg("padding"),
            arg("rescale"), arg("in_kernel"), arg("sum").none())
-      .def("depthwise", &Builder::depthwise, arg("weights"), arg("place"), arg("table"), arg("padding"), arg("rescale"),
-           arg("in_kernel"))
+      .def("depthwise", &Builder::depthwise, arg("weights"), arg("place"), arg("table"), arg("padding"), arg("lines"),
+           arg("rescale"), arg("in_kernel"))
       .def("sum", &Builder::sum, arg("place"), arg("rule"))
       .def("multiply", &Builder::multiply, arg("place"), arg("x_zero"), arg("y_zero"), arg("rescale"))
       .def("table", &Builder::table, arg("x"), arg("y"), arg("bytes"), arg("entries"))

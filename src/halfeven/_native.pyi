@@ -310,6 +310,7 @@ class Plan:
         place: list[int],
         table: NDArray[np.int32],
         padding: int,
+        lines: list[int],
         rescale: Rescale,
         in_kernel: bool,
     ) -> None: ...

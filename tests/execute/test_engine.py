@@ -155,3 +155,21 @@ def test_what_does_not_fit_is_refused_by_name() -> None:
     conv, _ = extreme_conv(1, 0, 4, 4, 1)
     with pytest.raises(ParameterError, match=r"Conv 'n': .*do not fit together"):
         Engine(program_of(conv)).run({"x": np.zeros((1, 3, 4, 4), np.int8)}, ["y"])
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel", [3, 5, 9])
+@pytest.mark.parametrize("channels", [4, 24, 32, 64, 96, 100, 144])
+def test_depthwise_convolutions_of_any_width_are_exact(channels: int, kernel: int, stride: int) -> None:
+    rng = np.random.default_rng(channels)
+    x = rng.integers(-128, 128, (2, channels, 11, 13)).astype(np.int8)
+    w = rng.integers(-128, 128, (channels, 1, kernel, kernel)).astype(np.int8)
+    bound = Accumulator.of(np.full(channels, 255 * 128 * kernel**2))
+    how = Rescale(Multiplier.from_real(rng.uniform(0.5, 2, channels) / 500 / kernel), INT8, Requantize.EXACT_HALF_EVEN)
+    pads = ((kernel // 2, kernel // 2),) * 2
+    window = ir.Window((kernel, kernel), (stride, stride), pads, (1, 1))
+    zero, bias = np.zeros((), np.int64), rng.integers(-9999, 9999, channels)
+    conv = ir.Conv("n", "x", "y", w, zero, bias, -7, window, channels, bound, how)
+    expected = reference.step(conv, [x])[0]
+    for threads in THREADS:
+        assert_same(Engine(program_of(conv)).run({"x": x}, ["y"], threads)["y"], expected)

@@ -137,10 +137,11 @@ void ProductStep::run_sums(const IgemmTask& part) const {
 }
 
 DepthwiseStep::DepthwiseStep(std::shared_ptr<const DepthwiseWeights> weights, const ProductPlace& place, Gather gather,
-                             Finish finish, Isa isa)
+                             const Lines& lines, Finish finish, Isa isa)
     : weights_(std::move(weights)),
       place_(place),
       gather_(std::move(gather)),
+      lines_(lines),
       finish_(std::move(finish)),
       writer_(*finish_.rescale, Type::s32, Type::u8, isa) {
   finish_.in_kernel = finish_.in_kernel && weights_->writes_codes();
@@ -154,6 +155,9 @@ void DepthwiseStep::run(const Frame& frame) const {
   task.input = frame.at(place_.x) + place_.x_offset;
   task.offsets = gather_.table.data();
   task.offset_stride = place_.rows;
+  task.line = lines_.line;
+  task.run_begin = lines_.run_begin;
+  task.run_end = lines_.run_end;
   task.out = frame.at(place_.y) + place_.y_offset;
   task.out_stride = place_.y_stride;
   task.rule = code_rule(*finish_.rescale);

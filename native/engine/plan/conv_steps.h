@@ -38,6 +38,13 @@ struct ProductPlace {
   std::int64_t rows;
 };
 
+// Which rows of a depthwise convolution follow each other in memory, see DepthwiseTask.
+struct Lines {
+  std::int64_t line;
+  std::int64_t run_begin;
+  std::int64_t run_end;
+};
+
 struct SumOperand {
   TensorId y;
   std::int64_t stride;
@@ -69,7 +76,7 @@ class ProductStep : public Step {
 class DepthwiseStep : public Step {
  public:
   DepthwiseStep(std::shared_ptr<const DepthwiseWeights> weights, const ProductPlace& place, Gather gather,
-                Finish finish, Isa isa);
+                const Lines& lines, Finish finish, Isa isa);
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override { return {place_.x, gather_.padding}; }
   std::vector<TensorId> writes() const override { return {place_.y}; }
@@ -81,6 +88,7 @@ class DepthwiseStep : public Step {
   std::shared_ptr<const DepthwiseWeights> weights_;
   ProductPlace place_;
   Gather gather_;
+  Lines lines_;
   Finish finish_;
   RowWriter writer_;
 };

@@ -21,8 +21,14 @@ struct DepthwiseTask {
   const std::int8_t* weights;
   const std::int32_t* bias;  // padded to whole groups, in the order of the weights, as are the multipliers
   const double* multiplier;
+  std::int64_t period;  // vectors of weights until they repeat, where they are interleaved
   std::int64_t row_begin;
   std::int64_t row_end;
+  // Of every `line` rows, those from run_begin to run_end follow each other in memory under every tap, and in the
+  // output: they may be taken as one run of bytes. None where run_begin == run_end.
+  std::int64_t line;
+  std::int64_t run_begin;
+  std::int64_t run_end;
   std::uint8_t* out;  // row 0
   std::int64_t out_stride;
   CodeRule rule;
@@ -44,7 +50,8 @@ inline constexpr Kernel<DepthwiseKernel> depthwise_kernels[] = {
 };
 
 // Whether the kernel of `isa` rescales and takes its weights interleaved: [group][taps / 4][vector][channel][4], where
-// lane i of vector v holds channel 16 (i / 4) + 4 v + i % 4 of the group. Else it gives sums, from [taps][channels].
+// lane i of vector v holds channel 16 (i / 4) + 4 v + i % 4 of the group. Groups go on over the channels of the next
+// pixel until they repeat: `period` groups. Else it gives sums, from [taps][channels].
 constexpr bool depthwise_interleaves(Isa isa) { return isa == Isa::avx512_vnni; }
 
 constexpr int interleaved_channel(int vector, int lane) { return lane / 4 * 16 + vector * 4 + lane % 4; }

@@ -1,5 +1,6 @@
 #include "kernels/depthwise/weights.h"
 
+#include <numeric>
 #include <stdexcept>
 
 namespace halfeven::native {
@@ -18,11 +19,12 @@ DepthwiseWeights::DepthwiseWeights(std::span<const std::int8_t> codes, std::span
   const Kernel<DepthwiseKernel>* found = find_kernel(depthwise_kernels, Type::u8, Type::u8, isa);
   kernel_ = found->function;
   interleaved_ = depthwise_interleaves(found->isa);
-  const std::int64_t width = (channels_ + depthwise_group - 1) / depthwise_group * depthwise_group;
+  period_ = interleaved_ ? channels_ / std::gcd(channels_, std::int64_t{depthwise_group}) : 1;
+  const std::int64_t places = interleaved_ ? period_ * depthwise_group : width();
   const std::int64_t quads = (taps + depthwise_taps - 1) / depthwise_taps;
-  codes_ = AlignedBytes(size(width * quads * depthwise_taps));
-  bias_.resize(size(width));
-  multiplier_.resize(size(width));
+  codes_ = AlignedBytes(size(places * quads * depthwise_taps));
+  bias_.resize(size(places));
+  multiplier_.resize(size(places));
   if (interleaved_) {
     interleave(codes, bias, multiplier);
     return;
@@ -39,11 +41,10 @@ void DepthwiseWeights::interleave(std::span<const std::int8_t> codes, std::span<
                                   std::span<const double> multiplier) {
   const std::int64_t quads = (taps_ + depthwise_taps - 1) / depthwise_taps;
   std::int8_t* out = reinterpret_cast<std::int8_t*>(codes_.data());
-  for (std::int64_t group = 0; group * depthwise_group < channels_; ++group) {
+  for (std::int64_t group = 0; group < period_; ++group) {
     for (int v = 0; v < 4; ++v) {
       for (int lane = 0; lane < igemm_lanes; ++lane) {
-        const std::int64_t channel = group * depthwise_group + interleaved_channel(v, lane);
-        if (channel >= channels_) continue;
+        const std::int64_t channel = (group * depthwise_group + interleaved_channel(v, lane)) % channels_;
         const std::int64_t place = group * depthwise_group + v * igemm_lanes + lane;
         bias_[size(place)] = bias[size(channel)];
         multiplier_[size(place)] = multiplier[size(channel)];
@@ -56,10 +57,15 @@ void DepthwiseWeights::interleave(std::span<const std::int8_t> codes, std::span<
   }
 }
 
+std::int64_t DepthwiseWeights::width() const {
+  return (channels_ + depthwise_group - 1) / depthwise_group * depthwise_group;
+}
+
 DepthwiseTask DepthwiseWeights::task() const {
   DepthwiseTask task{};
   task.taps = taps_;
   task.channels = channels_;
+  task.period = period_;
   task.weights = reinterpret_cast<const std::int8_t*>(codes_.data());
   task.bias = bias_.data();
   task.multiplier = multiplier_.data();

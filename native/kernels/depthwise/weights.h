@@ -18,7 +18,7 @@ class DepthwiseWeights {
 
   std::int64_t channels() const { return channels_; }
   std::int64_t taps() const { return taps_; }
-  std::int64_t width() const { return std::ssize(bias_); }  // channels in whole groups
+  std::int64_t width() const;  // channels in whole groups
   bool writes_codes() const { return interleaved_; }
   std::int64_t bytes() const { return static_cast<std::int64_t>(codes_.size()); }
   DepthwiseKernel kernel() const { return kernel_; }
@@ -32,6 +32,7 @@ class DepthwiseWeights {
 
   std::int64_t channels_;
   std::int64_t taps_;
+  std::int64_t period_;
   bool interleaved_;
   DepthwiseKernel kernel_;
   AlignedBytes codes_;

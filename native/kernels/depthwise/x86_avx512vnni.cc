@@ -1,5 +1,6 @@
 // 64 channels and 4 taps at a time: bytes of the taps are interleaved, then vpdpbusd sums them channel by channel. The
-// interleaving leaves channels in an order that the packs of the result undo.
+// interleaving leaves channels in an order that the packs of the result undo. Where pixels follow each other under
+// every tap, 64 bytes are taken whatever pixels they are of, so that no number of channels wastes lanes.
 #include <immintrin.h>
 
 #include "kernels/depthwise/depthwise.h"
@@ -9,35 +10,35 @@
 namespace halfeven::native {
 namespace {
 
-class Row {
- public:
-  Row(const DepthwiseTask& task, std::int64_t row) : task_(task), row_(row) {}
+constexpr std::int64_t most_taps = 64;  // of those with pointers kept beside each other
 
-  // Adds taps [tap, tap + 4) of a group of channels; those that are not there have weight 0.
-  void add_taps(std::int64_t tap, std::int64_t first, __mmask64 mask, const std::int8_t* w, __m512i (&acc)[4]) const {
-    const __m512i a = load(tap, first, mask);
-    const __m512i b = load(tap + 1, first, mask);
-    const __m512i c = load(tap + 2, first, mask);
-    const __m512i d = load(tap + 3, first, mask);
-    const __m512i low_ab = _mm512_unpacklo_epi8(a, b);
-    const __m512i high_ab = _mm512_unpackhi_epi8(a, b);
-    const __m512i low_cd = _mm512_unpacklo_epi8(c, d);
-    const __m512i high_cd = _mm512_unpackhi_epi8(c, d);
-    acc[0] = _mm512_dpbusd_epi32(acc[0], _mm512_unpacklo_epi16(low_ab, low_cd), _mm512_load_si512(w));
-    acc[1] = _mm512_dpbusd_epi32(acc[1], _mm512_unpackhi_epi16(low_ab, low_cd), _mm512_load_si512(w + 64));
-    acc[2] = _mm512_dpbusd_epi32(acc[2], _mm512_unpacklo_epi16(high_ab, high_cd), _mm512_load_si512(w + 128));
-    acc[3] = _mm512_dpbusd_epi32(acc[3], _mm512_unpackhi_epi16(high_ab, high_cd), _mm512_load_si512(w + 192));
-  }
+// Adds 4 taps of 64 bytes; those of weight 0 may point anywhere that can be read.
+inline void add_taps(const std::uint8_t* const* x, std::int64_t at, __mmask64 mask, const std::int8_t* w,
+                     __m512i (&acc)[4]) {
+  const __m512i a = _mm512_maskz_loadu_epi8(mask, x[0] + at);
+  const __m512i b = _mm512_maskz_loadu_epi8(mask, x[1] + at);
+  const __m512i c = _mm512_maskz_loadu_epi8(mask, x[2] + at);
+  const __m512i d = _mm512_maskz_loadu_epi8(mask, x[3] + at);
+  const __m512i low_ab = _mm512_unpacklo_epi8(a, b);
+  const __m512i high_ab = _mm512_unpackhi_epi8(a, b);
+  const __m512i low_cd = _mm512_unpacklo_epi8(c, d);
+  const __m512i high_cd = _mm512_unpackhi_epi8(c, d);
+  acc[0] = _mm512_dpbusd_epi32(acc[0], _mm512_unpacklo_epi16(low_ab, low_cd), _mm512_load_si512(w));
+  acc[1] = _mm512_dpbusd_epi32(acc[1], _mm512_unpackhi_epi16(low_ab, low_cd), _mm512_load_si512(w + 64));
+  acc[2] = _mm512_dpbusd_epi32(acc[2], _mm512_unpacklo_epi16(high_ab, high_cd), _mm512_load_si512(w + 128));
+  acc[3] = _mm512_dpbusd_epi32(acc[3], _mm512_unpackhi_epi16(high_ab, high_cd), _mm512_load_si512(w + 192));
+}
 
- private:
-  __m512i load(std::int64_t tap, std::int64_t first, __mmask64 mask) const {
-    if (tap >= task_.taps) return _mm512_setzero_si512();
-    return _mm512_maskz_loadu_epi8(mask, task_.input + task_.offsets[tap * task_.offset_stride + row_] + first);
-  }
-
-  const DepthwiseTask& task_;
-  std::int64_t row_;
-};
+// Adds a last single tap: fewer steps, since the others' weights are 0.
+inline void add_tap(const std::uint8_t* x, __mmask64 mask, const std::int8_t* w, __m512i (&acc)[4]) {
+  const __m512i a = _mm512_maskz_loadu_epi8(mask, x);
+  const __m512i low = _mm512_unpacklo_epi8(a, a);
+  const __m512i high = _mm512_unpackhi_epi8(a, a);
+  acc[0] = _mm512_dpbusd_epi32(acc[0], _mm512_unpacklo_epi16(low, low), _mm512_load_si512(w));
+  acc[1] = _mm512_dpbusd_epi32(acc[1], _mm512_unpackhi_epi16(low, low), _mm512_load_si512(w + 64));
+  acc[2] = _mm512_dpbusd_epi32(acc[2], _mm512_unpacklo_epi16(high, high), _mm512_load_si512(w + 128));
+  acc[3] = _mm512_dpbusd_epi32(acc[3], _mm512_unpackhi_epi16(high, high), _mm512_load_si512(w + 192));
+}
 
 void write_sums(std::int32_t* out, const __m512i (&acc)[4]) {
   for (int v = 0; v < 4; ++v) {
@@ -48,30 +49,57 @@ void write_sums(std::int32_t* out, const __m512i (&acc)[4]) {
   }
 }
 
+// `count` pixels from row `row` on that follow each other in memory. nine: 3x3 taps, else any number.
+template <bool nine>
+void run_pixels(const DepthwiseTask& task, std::int64_t row, std::int64_t count) {
+  const CodeVectors codes(task.rule);
+  const std::int64_t taps = nine ? 9 : task.taps;
+  const std::int64_t quads = (taps + depthwise_taps - 1) / depthwise_taps;
+  const std::uint8_t* x[most_taps];
+  for (std::int64_t t = 0; t < quads * depthwise_taps; ++t) {
+    x[t] = task.input + task.offsets[(t < taps ? t : 0) * task.offset_stride + row];
+  }
+  const std::int64_t bytes = count * task.channels;
+  std::int64_t vector = 0;
+  for (std::int64_t i = 0; i < bytes; i += depthwise_group) {
+    const __mmask64 mask = first_bytes(bytes - i);
+    const std::int8_t* w = task.weights + vector * quads * 256;
+    __m512i acc[4];
+    HALFEVEN_UNROLL
+    for (int v = 0; v < 4; ++v) {
+      acc[v] = _mm512_loadu_si512(task.bias + vector * depthwise_group + igemm_lanes * v);
+    }
+    if constexpr (nine) {
+      add_taps(x, i, mask, w, acc);
+      add_taps(x + 4, i, mask, w + 256, acc);
+      add_tap(x[8] + i, mask, w + 512, acc);
+    } else {
+      for (std::int64_t q = 0; q < quads; ++q) add_taps(x + q * depthwise_taps, i, mask, w + q * 256, acc);
+    }
+    if (task.sums != nullptr) {
+      write_sums(task.sums + (row - task.row_begin) * ((task.channels + 63) / 64 * 64) + i, acc);
+    } else {
+      const double* m = task.multiplier + vector * depthwise_group;
+      const __m512i packed = codes.interleaved(rounded(acc[0], m), rounded(acc[1], m + 16), rounded(acc[2], m + 32),
+                                               rounded(acc[3], m + 48));
+      _mm512_mask_storeu_epi8(task.out + row * task.out_stride + i, mask, packed);
+    }
+    if (++vector == task.period) vector = 0;
+  }
+}
+
 }  // namespace
 
 void depthwise_u8_u8_avx512_vnni(const DepthwiseTask& task) {
-  const CodeVectors codes(task.rule);
-  const std::int64_t quads = (task.taps + depthwise_taps - 1) / depthwise_taps;
-  const std::int64_t width = (task.channels + depthwise_group - 1) / depthwise_group * depthwise_group;
-  for (std::int64_t r = task.row_begin; r < task.row_end; ++r) {
-    const Row row(task, r);
-    const std::int8_t* w = task.weights;
-    for (std::int64_t c = 0; c < task.channels; c += depthwise_group) {
-      const __mmask64 mask = first_bytes(task.channels - c);
-      __m512i acc[4];
-      HALFEVEN_UNROLL
-      for (int v = 0; v < 4; ++v) acc[v] = _mm512_loadu_si512(task.bias + c + igemm_lanes * v);
-      for (std::int64_t q = 0; q < quads; ++q, w += 256) row.add_taps(q * depthwise_taps, c, mask, w, acc);
-      if (task.sums != nullptr) {
-        write_sums(task.sums + (r - task.row_begin) * width + c, acc);
-        continue;
-      }
-      const double* m = task.multiplier + c;
-      const __m512i packed = codes.interleaved(rounded(acc[0], m), rounded(acc[1], m + 16), rounded(acc[2], m + 32),
-                                               rounded(acc[3], m + 48));
-      _mm512_mask_storeu_epi8(task.out + r * task.out_stride + c, mask, packed);
+  const auto run = task.taps == 9 ? run_pixels<true> : run_pixels<false>;
+  for (std::int64_t row = task.row_begin; row < task.row_end;) {
+    const std::int64_t place = row % task.line;
+    std::int64_t count = 1;
+    if (task.sums == nullptr && task.run_begin <= place && place < task.run_end) {
+      count = task.run_end - place < task.row_end - row ? task.run_end - place : task.row_end - row;
     }
+    run(task, row, count);
+    row += count;
   }
 }
 

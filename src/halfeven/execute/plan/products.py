@@ -15,6 +15,7 @@ from halfeven.execute.plan.stage import BYTES, NO_TABLE, Stage
 from halfeven.ir.instructions import Add, Conv, Linear
 from halfeven.numerics.multiplier import Multiplier
 
+MOST_TAPS = 64  # of those that the depthwise kernels take runs of pixels under
 Sum = tuple[int, int, tuple[float, float, float, int, int, int]]
 
 
@@ -66,10 +67,10 @@ def emit_conv(stage: Stage, i: Conv, x: Held, other: tuple[Held, Add, bool] | No
     codes = w.reshape(len(w), w.shape[1], -1)
     pointwise = tables.is_pointwise(i.window)
     padding = stage.padding(stored(i.x_zero, x.dtype), x.stride)
-    depthwise = i.group == len(w) and w.shape[1] == 1
+    depthwise = i.group == len(w) and w.shape[1] == 1 and codes.shape[2] <= MOST_TAPS
     table = tables.window_table(x, i.window, shape[2:]) if not pointwise or depthwise else NO_TABLE
     if depthwise:
-        return _emit_depthwise(stage, i, (x, y), codes[:, 0], table, padding)
+        return _emit_depthwise(stage, i, (x, y), codes[:, 0], table)
     columns = len(w) // i.group
     for g in range(i.group):
         part = slice(g * columns, (g + 1) * columns)
@@ -96,10 +97,21 @@ def _sum_of(i: Conv, other: tuple[Held, Add, bool] | None) -> Sum | None:
     return y.id, y.stride, (*((a, b) if first else (b, a)), *rest)  # type: ignore[return-value]
 
 
+def _lines(i: Conv, x: Held, y: Held) -> list[int]:
+    """(windows in a line, first, one behind the last) of those that follow each other in memory under every tap."""
+    line, first, last = y.shape[-1], 0, 0
+    if i.window.strides[-1] == 1 and x.stride == x.channels and len(i.weight[0, 0].reshape(-1)) <= MOST_TAPS:
+        span = i.window.dilations[-1] * (i.window.kernel[-1] - 1)
+        first = min(i.window.pads[-1][0], line)
+        last = max(first, min(line, x.shape[-1] - span + i.window.pads[-1][0]))
+    return [line, first, last]
+
+
 def _emit_depthwise(
-    stage: Stage, i: Conv, ends: tuple[Held, Held], codes: NDArray[np.int8], table: NDArray[np.int32], padding: int
+    stage: Stage, i: Conv, ends: tuple[Held, Held], codes: NDArray[np.int8], table: NDArray[np.int32]
 ) -> Held:
     x, y = ends
+    padding = stage.padding(stored(i.x_zero, x.dtype), x.stride * x.shape[-1])
     key = i, -1, x.dtype
     if key not in stage.weights:
         bias = folded_bias(i.bias, codes.sum(axis=1, dtype=np.int64), stored(i.x_zero, x.dtype))
@@ -108,7 +120,7 @@ def _emit_depthwise(
     how = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
     place = [x.id, x.nbytes, 0, y.id, y.stride, 0, y.rows]
     in_kernel = rescaled_in_kernel(i.rescale, i.accumulator)
-    stage.plan.depthwise(stage.weights[key], place, table, padding, how, in_kernel)
+    stage.plan.depthwise(stage.weights[key], place, table, padding, _lines(i, x, y), how, in_kernel)
     stage.steps.append(f"Depthwise {i.name}")
     return y
 
