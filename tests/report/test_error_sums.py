@@ -52,7 +52,7 @@ def test_decibels() -> None:
 
 
 def test_channels() -> None:
-    f = np.arange(12, dtype=np.float32).reshape(2, 3, 2)  # channel 1: 2 3 8 9
+    f = np.arange(12, dtype=np.float32).reshape(2, 3, 2)  # channel 1 holds 2, 3, 8, 9
     d = f + np.array([0, 1, -2], np.float32)[:, None]
     sums = error_sums(f, d, 1)
     np.testing.assert_array_equal(sums.count, [4, 4, 4])
@@ -60,13 +60,20 @@ def test_channels() -> None:
     np.testing.assert_array_equal(sums.e_energy, [0, 4, 16])
     np.testing.assert_array_equal(sums.cross, [0, 22, -60])
     np.testing.assert_array_equal(sums.f_hi, [7, 9, 11])
-    assert sums.constant_share == 1  # each channel is off by a constant
     np.testing.assert_array_equal(sums.channel_sqnr_db[:1], [np.inf])
 
 
-def test_constant_share_of_a_changing_error_is_none() -> None:
-    f = np.ones((1, 4), np.float32)
-    assert error_sums(f, f + np.array([[1, -1, 1, -1]], np.float32)).constant_share == 0
+def test_constant_share() -> None:
+    f = np.zeros((16, 2), np.float32)
+    offset, changing = np.array([1, -2], np.float32), np.tile(np.array([[1], [-1]], np.float32), (8, 2))
+    assert error_sums(f, f + offset, 1).constant_share == 1
+    assert error_sums(f, f + changing, 1).constant_share == 0
+    assert error_sums(f, f + offset + changing, 1).constant_share == pytest.approx(5 / 7)  # 1 + 4 of 2 + 5
+
+
+def test_few_values_tell_nothing_of_a_constant() -> None:
+    one = np.ones((1, 4), np.float32)
+    assert error_sums(one, 2 * one, 1).constant_share == 0
 
 
 @pytest.mark.parametrize("axis", [None, 0, 1, 2, -1])

@@ -94,19 +94,32 @@ def _counts(f: Array, q: Array, scale: Array, zero: Array, params: AffineParams)
         real, q, scale, zero = real[finite], q[finite], scale[finite], zero[finite]
     steps = real / scale
     code = np.rint(steps) + zero
-    above, below = steps + zero > qmax + BEYOND, steps + zero < qmin - BEYOND
-    excess = np.where(above | below, np.clip(code, qmin, qmax) - zero - steps, 0.0) * scale
-    index = (np.clip(code, qmin - levels, qmax + levels).astype(np.int64) - qmin) // width + bins
+    clipped = _clipped(steps, code, scale, zero, params)
+    index = (np.clip(code, qmin - levels, qmax + levels) - (qmin - levels)).astype(np.intp).reshape(-1)
+    stored = q.astype(np.intp).reshape(-1) - qmin
     low, high = q == qmin, q == qmax
-    error = (q.astype(np.int64) - zero) - steps
     return CodeCounts(
-        np.bincount((q.astype(np.int64) - qmin).reshape(-1) // width, minlength=bins),
-        np.bincount(index.reshape(-1), minlength=3 * bins),
+        np.bincount(stored // width if width > 1 else stored, minlength=bins),
+        np.bincount(index // width if width > 1 else index, minlength=3 * bins),
         int(low.sum()),
         int(high.sum()),
-        float(error[low].sum()),
-        float(error[high].sum()),
-        int(below.sum()),
-        int(above.sum()),
-        float((excess * excess).sum()),
+        _sum_at(low, qmin, steps, zero),
+        _sum_at(high, qmax, steps, zero),
+        *clipped,
     )
+
+
+def _clipped(steps: Array, code: Array, scale: Array, zero: Array, params: AffineParams) -> tuple[int, int, float]:
+    """How many values lie below and above the range, and the energy of what they lose."""
+    qmin, qmax = params.qtype.qmin, params.qtype.qmax
+    if code.size == 0 or (code.min() >= qmin - 1 and code.max() <= qmax + 1):
+        return 0, 0, 0.0
+    below, above = steps + zero < qmin - BEYOND, steps + zero > qmax + BEYOND
+    out = below | above
+    lost = (np.clip(code[out], qmin, qmax) - zero[out] - steps[out]) * scale[out]
+    return int(below.sum()), int(above.sum()), float((lost * lost).sum())
+
+
+def _sum_at(where: NDArray[np.bool_], code: int, steps: Array, zero: Array) -> float:
+    """``sum (code - Z - f / S)`` over the elements there."""
+    return float((code - zero[where] - steps[where]).sum()) if where.any() else 0.0

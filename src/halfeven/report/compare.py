@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
@@ -13,13 +14,14 @@ from halfeven.errors import ParameterError
 from halfeven.execute.run import native_backend
 from halfeven.ir.program import Program
 from halfeven.ptq.data import count_samples, samples
+from halfeven.ptq.pieces import cores
 from halfeven.ptq.segments import tap
 from halfeven.report.agreement import Agreements
 from halfeven.report.comparison import Comparison
 from halfeven.report.diagnose import diagnose
 from halfeven.report.facts import facts
 from halfeven.report.finding import Finding
-from halfeven.report.layer_sums import LayerSums, Seen, layer_sums
+from halfeven.report.layer_sums import Each, LayerSums, Seen, layer_sums
 from halfeven.report.layers import FloatModel, Layer, Pairing, Unpaired, label, pair
 from halfeven.report.row import LayerRow, layer_row
 from halfeven.report.speed import measure_speed
@@ -27,6 +29,8 @@ from halfeven.report.walk import Plan, Walk
 from halfeven.report.weights import Weight, weights
 
 Array = NDArray[Any]
+WORTH_THREADS = 1 << 16  # elements from which on sums take longer than handing them over
+PARTS = 4  # of one layer's sums, each the work of one thread: results do not depend on their number
 Progress = Callable[[int, "int | None"], Any]
 
 
@@ -64,12 +68,14 @@ def compare(
     if limit is not None and limit < 1:
         raise ParameterError(f"limit must be at least 1, or None for all samples: {limit}")
     pairing = pair(program, quantized.graph, float_model)
-    gathered = _Gathered(program, pairing, weights(quantized.graph, pairing.float_model.graph, program.profile))
+    known = weights(quantized.graph, pairing.float_model.graph, program.profile)
     total = _total(data, program, limit) if progress else None
-    for sample in islice(samples(data, program.inputs), limit):
-        gathered.add(sample)
-        if progress is not None:
-            progress(gathered.samples, total)
+    with ThreadPoolExecutor(min(cores(), PARTS)) as pool:
+        gathered = _Gathered(program, pairing, known, pool.map)
+        for sample in islice(samples(data, program.inputs), limit):
+            gathered.add(sample)
+            if progress is not None:
+                progress(gathered.samples, total)
     return _comparison(gathered, program, quantized, float_model, source, speed=speed)
 
 
@@ -81,7 +87,7 @@ def _total(data: Any, program: Program, limit: int | None) -> int | None:
 class _Gathered:
     """What has been added up so far."""
 
-    def __init__(self, program: Program, pairing: Pairing, weights: Mapping[str, Weight]) -> None:
+    def __init__(self, program: Program, pairing: Pairing, weights: Mapping[str, Weight], each: Each) -> None:
         self.pairing = pairing
         self.sums: dict[int, LayerSums] = {}
         self.unpaired: dict[int, Unpaired] = {}
@@ -90,6 +96,7 @@ class _Gathered:
         self.first: Mapping[str, Array] = {}
         self.shapes: Mapping[str, tuple[int, ...]] = {}
         self.weights = weights
+        self._each = each
         self._plan = Plan(program, pairing.layers, weights, native_backend())
         self.reads = self._plan.reads
         self._tapped = tap(pairing.float_model, {layer.name for layer in pairing.layers})
@@ -109,7 +116,8 @@ class _Gathered:
         self.samples += 1
 
     def _take(self, layer: Layer, seen: Seen) -> None:
-        found = layer_sums(seen, layer.params, layer.axis)
+        each = self._each if seen.real.size >= WORTH_THREADS else map
+        found = layer_sums(seen, layer.params, layer.axis, each)
         before = self.sums.get(layer.index)
         self.sums[layer.index] = found if before is None else before.merge(found)
         if layer.is_output:

@@ -50,7 +50,12 @@ def diagnose(row: LayerRow, operands: Sequence[LayerRow] = ()) -> tuple[Finding,
 def _scaled(row: LayerRow) -> Iterator[Finding]:
     sums = row.sums.accumulated
     gains = sums.gains[sums.f_energy > 0]
-    if row.sqnr_db >= WEAK_DB or sums.sqnr_beside_gains_db - row.sqnr_db < SCALED_DB or not gains.size:
+    if (
+        not sums.enough
+        or row.sqnr_db >= WEAK_DB
+        or sums.sqnr_beside_gains_db - row.sqnr_db < SCALED_DB
+        or not gains.size
+    ):
         return
     lo, hi = float(gains.min()), float(gains.max())
     if lo <= 0 or hi / lo < SCALED_RATIO:
@@ -111,11 +116,9 @@ def _own(row: LayerRow, operands: Sequence[LayerRow]) -> Iterator[Finding]:
 
 def _of_codes(row: LayerRow, severity: Severity) -> Finding:
     """What is wrong with the scale of the layer's result."""
-    if row.sums.counts is not None and row.sums.rounding is not None:
-        energy = float(row.sums.rounding.e_energy.sum())
-        if row.sums.counts.clip_energy > CLIP_SHARE * energy:
-            return Finding(Kind.TRUNCATION, severity, _truncation(row, row.sums.counts.clip_energy / energy))
-    use = _use(row)
+    use, share = _use(row), _truncated(row)
+    if share > CLIP_SHARE:
+        return Finding(Kind.TRUNCATION, severity, _truncation(row, share))
     if use < WIDE_USE:
         text = f"values reach [{row.lo:.4g}, {row.hi:.4g}], {use:.0%} of the range of codes"
         return Finding(Kind.WIDE, severity, text)
@@ -123,6 +126,20 @@ def _of_codes(row: LayerRow, severity: Severity) -> Finding:
         return Finding(Kind.ASYMMETRY, severity, _one_sided(row))
     text = f"the range fits, yet {row.qtype} codes leave {_db(row.rounding_sqnr_db)}"
     return Finding(Kind.ROUNDING, severity, text)
+
+
+def _truncated(row: LayerRow) -> float:
+    """Share of the codes' error that comes from values cut off; 0 where a range that holds them would be no better.
+
+    Such a range has steps ``k`` times as large, an error of ``(k S)^2 / 12`` for each element: ranges chosen by their
+    error cut off a little on purpose.
+    """
+    counts, rounding, params = row.sums.counts, row.sums.rounding, row.layer.params
+    if counts is None or rounding is None or params is None or params.per_channel or not counts.clip_energy:
+        return 0.0
+    energy = float(rounding.e_energy.sum())
+    covering = rounding.elements * (_use(row) * float(params.scale)) ** 2 / 12
+    return counts.clip_energy / energy if energy > covering else 0.0
 
 
 def _use(row: LayerRow) -> float:

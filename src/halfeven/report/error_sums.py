@@ -15,6 +15,7 @@ Array = NDArray[Any]
 F64 = NDArray[np.float64]
 
 BLOCK = 1 << 18  # elements seen at once: their float64 copies take a few MiB, whatever the tensor
+FEWEST_VALUES = 16  # of a channel, before anything is said of it
 EXACT_DB = math.inf  # of an error that is zero
 
 
@@ -84,6 +85,11 @@ class ErrorSums:
     # --- what they say ---
 
     @property
+    def enough(self) -> bool:
+        """Whether each channel has :data:`FEWEST_VALUES`: one value alone is always a constant, or a multiple."""
+        return bool((self.count >= FEWEST_VALUES).all())
+
+    @property
     def elements(self) -> int:
         """How many were compared."""
         return int(self.count.sum())
@@ -115,8 +121,11 @@ class ErrorSums:
 
     @property
     def constant_share(self) -> float:
-        """Share of the error's energy that is one constant a channel: ``sum_c (sum e)^2 / count`` of ``sum e^2``."""
-        energy = float(self.e_energy.sum())
+        """Share of the error's energy that is one constant a channel: ``sum_c (sum e)^2 / count`` of ``sum e^2``.
+
+        0 where a channel has too few values (:data:`FEWEST_VALUES`) to tell.
+        """
+        energy = float(self.e_energy.sum()) if self.enough else 0.0
         return float((self.e_sum**2 / np.maximum(self.count, 1)).sum()) / energy if energy > 0 else 0.0
 
     @property
@@ -167,8 +176,11 @@ def blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice, slice]]:
 def _sums(f: Array, d: Array) -> ErrorSums:
     """Of one block, (outer, C, inner)."""
     f, d = f.astype(np.float64), d.astype(np.float64)
-    finite = _finite(f)
-    f_lo, f_hi, d_lo, d_hi = *_extremes(f, finite), *_extremes(d, finite)
+    f_lo, f_hi, finite = *_extremes(f, None), None
+    if f.size and not (np.isfinite(f_lo).all() and np.isfinite(f_hi).all()):
+        finite = np.isfinite(f)
+        f_lo, f_hi = _extremes(f, finite)
+    d_lo, d_hi = _extremes(d, finite)
     if finite is not None:
         f, d = np.where(finite, f, 0.0), np.where(finite, d, 0.0)
     e = d - f
@@ -188,13 +200,6 @@ def _sums(f: Array, d: Array) -> ErrorSums:
         d_lo,
         d_hi,
     )
-
-
-def _finite(f: F64) -> NDArray[np.bool_] | None:
-    """Where f is finite; None where all of it is."""
-    if f.size == 0 or (np.isfinite(f.min()) and np.isfinite(f.max())):
-        return None
-    return np.isfinite(f)
 
 
 def _extremes(a: F64, finite: NDArray[np.bool_] | None) -> tuple[F64, F64]:

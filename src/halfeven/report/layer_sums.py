@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from halfeven.report.error_sums import ErrorSums, error_sums
 
 Array = NDArray[Any]
 Sums = TypeVar("Sums", ErrorSums, CodeCounts)
+Each = Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +74,25 @@ class Seen:
     weight_energy: float | None
 
 
-def layer_sums(seen: Seen, params: AffineParams | None, axis: int) -> LayerSums:
-    """Of one sample. Codes are compared as the real values that DequantizeLinear makes of them."""
+def layer_sums(seen: Seen, params: AffineParams | None, axis: int, each: Each = map) -> LayerSums:
+    """Of one sample. Codes are compared as the real values that DequantizeLinear makes of them.
+
+    ``each`` calls a function on several arguments and keeps their order, as ``map`` does; it may use several threads.
+    """
     f, along = seen.real, axis_for(axis, seen.real.ndim)
+
+    def errors(result: Array | None) -> ErrorSums | None:
+        if result is None:
+            return None
+        return error_sums(f, result if params is None else numpy_native.dequantize(result, params), along)
+
     if params is None:
-        alone = None if seen.alone is None else error_sums(f, seen.alone, along)
-        return LayerSums(error_sums(f, seen.run, along), alone, None, None)
-    run, ideal = (numpy_native.dequantize(codes, params) for codes in (seen.run, seen.ideal))
-    alone = None if seen.alone is None else error_sums(f, numpy_native.dequantize(seen.alone, params), along)
-    rounding, counts = error_sums(f, ideal, along), code_counts(f, seen.run, params)
-    return LayerSums(error_sums(f, run, along), alone, rounding, counts, seen.weight_energy)
+        run, alone = each(errors, (seen.run, seen.alone))
+        return LayerSums(run, alone, None, None)
+    parts = (partial(errors, r) for r in (seen.run, seen.alone, seen.ideal))
+    run, alone, rounding, counts = each(_call, (*parts, partial(code_counts, f, seen.run, params)))
+    return LayerSums(run, alone, rounding, counts, seen.weight_energy)
+
+
+def _call(part: Callable[[], Any]) -> Any:
+    return part()

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfeven.numerics.params import AffineParams
-from halfeven.report.error_sums import ErrorSums, decibels
+from halfeven.report.error_sums import FEWEST_VALUES, ErrorSums, decibels
 from halfeven.report.layer_sums import LayerSums
 from halfeven.report.layers import Layer
 from halfeven.report.weights import Weight
 
 F64 = NDArray[np.float64]
 
-FEWEST_VALUES = 16  # of a channel, before it is called constant
 FEWEST_CHANNELS = 4  # before their median says what is usual
 
 

@@ -127,7 +127,7 @@ class Walk:
 
     def _weight_energy(self, layer: Layer) -> float | None:
         weight = self._plan.weights.get(layer.instruction.name)
-        if weight is None or weight.session is None:
+        if weight is None or weight.piece is None:
             return None
         name = operands(layer.instruction)[0]
         codes, tensor = self._ideal_of(name), self._plan.program.tensors[name]

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
 from halfeven.errors import ModelError
-from halfeven.execute.float_part import open_session, run_session
 from halfeven.interop.qdq import read_quantize
 from halfeven.interop.single_node import single_node_model
 from halfeven.interop.values import constant, given, is_op
 from halfeven.lower.site import real_constant
 from halfeven.numerics.profile import Profile
 from halfeven.numerics.qtype import QType
+from halfeven.ptq.pieces import Piece, Source
 
 Array = NDArray[Any]
 PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -30,22 +31,22 @@ class Weight:
     Attributes
     ----------
     elements : how many. qtype : of its codes; None where it is a float.
-    session : the node with the error of the weight's codes for a weight, and no bias: since a product is linear, what
+    piece : the node with the error of the weight's codes for a weight, and no bias: since a product is linear, what
         comes out is the error that they cause. None where the float model has no weight of this node and shape.
     x, y : names of its input and output.
     """
 
     elements: int
     qtype: QType | None
-    session: Any
+    piece: Piece | None
     x: str
     y: str
 
     def error_energy(self, x: Array) -> float | None:
         """``sum e^2`` of the product's result for this input."""
-        if self.session is None:
+        if self.piece is None:
             return None
-        error = run_session(self.session, {self.x: x}, [self.y])[self.y].reshape(-1)
+        error = self.piece.run({self.x: x})[self.y].reshape(-1)
         return float(np.einsum("k,k->", error, error, dtype=np.float64))
 
 
@@ -65,17 +66,18 @@ def _weight(node: ir.Node, originals: Mapping[str, Array | None], profile: Profi
         return None
     original = originals.get(str(node.name))
     same = original is not None and original.shape == values.shape
-    session = open_session(_error_model(node, values - np.asarray(original)), threads=1) if same else None
-    return Weight(values.size, _qtype(node), session, str(x.name), str(y.name))
+    piece = _error_piece(node, values - np.asarray(original)) if same else None
+    return Weight(values.size, _qtype(node), piece, str(x.name), str(y.name))
 
 
-def _error_model(node: ir.Node, error: Array) -> bytes:
+def _error_piece(node: ir.Node, error: Array) -> Piece:
     weight, bias = given(node, 1), given(node, 2)
     constants = {str(weight.name if weight else ""): error.astype(np.float32)}
     if bias is not None:
         channels = tuple(bias.shape.numpy()) if bias.shape is not None else (1,)
         constants[str(bias.name)] = np.zeros(channels, np.float32)
-    return single_node_model(node, constants)
+    model = onnx.load_from_string(single_node_model(node, constants))
+    return Source(model).open(model.graph.node, [str(node.outputs[0].name)])
 
 
 def _qtype(node: ir.Node) -> QType | None:
