@@ -24,7 +24,7 @@ import os, sys
 import numpy as np
 from halfeven import _native
 
-x = np.resize(np.linspace(-9, 9, 1999, dtype=np.float32), 300_000)
+x = np.resize(np.linspace(-9, 9, 1999, dtype=np.float32), 1_000_000)
 
 def codes(threads):
     out = np.empty(x.shape, np.int8)
