@@ -69,13 +69,19 @@ class Builder {
   std::int64_t arena_bytes() const { return plan_.arena_bytes(); }
   std::int64_t steps() const { return plan_.steps(); }
 
-  void quantize(std::int32_t input, native::TensorId y, const Sizes& planes, float scale, std::int32_t zero_point,
-                std::int64_t qmin, std::int64_t qmax, int scaling, bool zero_point_inside, int rounding,
-                bool is_signed) {
+  // border: lines, line_stride, image_stride, offset, fill; or nothing
+  void quantize(std::int32_t input, native::TensorId y, const Sizes& planes, const Sizes& border, float scale,
+                std::int32_t zero_point, std::int64_t qmin, std::int64_t qmax, int scaling, bool zero_point_inside,
+                int rounding, bool is_signed) {
     const native::Type type = is_signed ? native::Type::s8 : native::Type::u8;
     const native::QuantizeParams params{
         scale, zero_point, quantize_rule(scaling, zero_point_inside, rounding, {qmin, qmax}, type), is_signed};
-    add<native::QuantizeStep>(input, y, planes_of(planes), params, isa_);
+    std::optional<native::Border> edge;
+    if (!border.empty()) {
+      check_count(border, 5);
+      edge = native::Border{border[0], border[1], border[2], border[3], static_cast<std::uint8_t>(border[4])};
+    }
+    add<native::QuantizeStep>(input, y, planes_of(planes), edge, params, isa_);
   }
 
   void dequantize(native::TensorId x, std::int32_t output, const Sizes& planes, const Parameters<float>& table) {
@@ -233,8 +239,9 @@ void bind_engine(nb::module_& m) {
       .def("finish", &Builder::finish)
       .def_prop_ro("arena_bytes", &Builder::arena_bytes)
       .def_prop_ro("steps", &Builder::steps)
-      .def("quantize", &Builder::quantize, arg("input"), arg("y"), arg("planes"), arg("scale"), arg("zero_point"),
-           arg("qmin"), arg("qmax"), arg("scaling"), arg("zero_point_inside"), arg("rounding"), arg("is_signed"))
+      .def("quantize", &Builder::quantize, arg("input"), arg("y"), arg("planes"), arg("border"), arg("scale"),
+           arg("zero_point"), arg("qmin"), arg("qmax"), arg("scaling"), arg("zero_point_inside"), arg("rounding"),
+           arg("is_signed"))
       .def("dequantize", &Builder::dequantize, arg("x"), arg("output"), arg("planes"), arg("table"))
       .def("copy", &Builder::copy, arg("from_tensor"), arg("source"), arg("to_tensor"), arg("target"), arg("sizes"),
            arg("strides_in"), arg("strides_out"), arg("offset_in"), arg("offset_out"), arg("flip"))

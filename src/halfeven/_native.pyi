@@ -270,6 +270,7 @@ class Plan:
         input: int,  # noqa: A002
         y: int,
         planes: list[int],
+        border: list[int],
         scale: float,
         zero_point: int,
         qmin: int,

@@ -173,3 +173,31 @@ def test_depthwise_convolutions_of_any_width_are_exact(channels: int, kernel: in
     expected = reference.step(conv, [x])[0]
     for threads in THREADS:
         assert_same(Engine(program_of(conv)).run({"x": x}, ["y"], threads)["y"], expected)
+
+
+def first_conv(width: int = 3) -> tuple[Program, Any]:
+    quantize = ir.Quantize("q", "x", "t", AffineParams(0.5, 9, int8), JOURNEY6)
+    rng = np.random.default_rng(4)
+    w = rng.integers(-128, 128, (20, 3, 5, width)).astype(np.int8)
+    window = ir.Window((5, width), (2, 1), ((2, 0), (0, 3)), (1, 1))
+    bound = Accumulator.of(np.full(20, 255 * 128 * 15 * width))
+    how = Rescale(Multiplier.from_real(0.001), INT8, Requantize.EXACT_HALF_EVEN)
+    bias = rng.integers(-99, 99, 20)
+    conv = ir.Conv("c", "t", "y", w, np.zeros((), np.int64), bias, 9, window, 1, bound, how)
+    return program_of(quantize, conv), rng.normal(0, 40, (2, 3, 12, 9)).astype(np.float32)
+
+
+@pytest.mark.parametrize("wanted", [["y"], ["y", "t"]])
+def test_a_first_convolution_reads_an_image_with_a_border(wanted: list[str]) -> None:
+    program, x = first_conv()
+    expected = run_program(program, {"x": x}, wanted, reference_backend())
+    for threads in THREADS:
+        found = Engine(program).run({"x": x}, wanted, threads)
+        for name in wanted:
+            assert_same(found[name], expected[name])
+
+
+def test_an_image_that_is_too_small_is_refused_as_ever() -> None:
+    program, _ = first_conv(width=16)
+    with pytest.raises(ParameterError, match="Conv 'c': a window of extent 16 does not fit"):
+        Engine(program).run({"x": np.zeros((1, 3, 12, 9), np.float32)}, ["y"])

@@ -30,8 +30,9 @@ void interleave(const std::uint8_t* codes, std::int64_t channels, std::int64_t c
 
 }  // namespace
 
-QuantizeStep::QuantizeStep(std::int32_t input, TensorId y, const Planes& planes, const QuantizeParams& params, Isa isa)
-    : input_(input), y_(y), planes_(planes), params_(params) {
+QuantizeStep::QuantizeStep(std::int32_t input, TensorId y, const Planes& planes, const std::optional<Border>& border,
+                           const QuantizeParams& params, Isa isa)
+    : input_(input), y_(y), planes_(planes), border_(border), params_(params) {
   const bool small = small_zero_point(params.zero_point);
   const Type out = params.is_signed ? Type::s8 : Type::u8;
   kernel_ = find_kernel(quantize_kernels, Type::f32, out, small ? isa : Isa::portable)->function;
@@ -62,26 +63,45 @@ std::int64_t QuantizeStep::run_pixels(const float* x, std::uint8_t* y, std::int6
   return nan;
 }
 
+// Rows of channels, as they are.
+void QuantizeStep::run_rows(const Frame& frame, const float* x, std::uint8_t* y, int threads) const {
+  const std::uint8_t flip = params_.is_signed ? 0x80 : 0;
+  for_each_part(planes_.images, 1, threads, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      std::uint8_t* row = y + r * planes_.stride;
+      frame.nan_counts[input_] += quantize(x + r * planes_.channels, planes_.channels, row);
+      for (std::int64_t c = 0; c < planes_.channels; ++c) row[c] = static_cast<std::uint8_t>(row[c] ^ flip);
+    }
+  });
+}
+
+void QuantizeStep::run_bordered(const Frame& frame, const float* x, std::uint8_t* y, int threads) const {
+  const Border& border = *border_;
+  const std::int64_t width = planes_.pixels / border.lines;
+  std::memset(y, border.fill, static_cast<std::size_t>(planes_.images * border.image_stride));
+  for_each_part(planes_.images * border.lines, 1, threads, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t image = i / border.lines;
+      const std::int64_t line = i % border.lines;
+      const float* in = x + image * planes_.channels * planes_.pixels + line * width;
+      std::uint8_t* out = y + image * border.image_stride + border.offset + line * border.line_stride;
+      frame.nan_counts[input_] += run_pixels(in, out, 0, width);
+    }
+  });
+}
+
 void QuantizeStep::run(const Frame& frame) const {
   const float* x = static_cast<const float*>(frame.inputs[static_cast<std::size_t>(input_)]);
   std::uint8_t* y = frame.at(y_);
-  std::atomic<std::int64_t>& nan = frame.nan_counts[input_];
   const int threads = threads_for(frame, static_cast<double>(planes_.count()) * 4);
-  if (planes_.pixels == 1) {  // rows of channels, as they are
-    const std::uint8_t flip = params_.is_signed ? 0x80 : 0;
-    return for_each_part(planes_.images, 1, threads, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t r = begin; r < end; ++r) {
-        std::uint8_t* row = y + r * planes_.stride;
-        nan += quantize(x + r * planes_.channels, planes_.channels, row);
-        for (std::int64_t c = 0; c < planes_.channels; ++c) row[c] = static_cast<std::uint8_t>(row[c] ^ flip);
-      }
-    });
-  }
+  if (border_) return run_bordered(frame, x, y, threads);
+  if (planes_.pixels == 1) return run_rows(frame, x, y, threads);
   for (std::int64_t n = 0; n < planes_.images; ++n) {
     const float* image = x + n * planes_.channels * planes_.pixels;
     std::uint8_t* out = y + n * planes_.pixels * planes_.stride;
-    for_each_part(planes_.pixels, block_pixels, threads,
-                  [&](std::int64_t begin, std::int64_t end) { nan += run_pixels(image, out, begin, end); });
+    for_each_part(planes_.pixels, block_pixels, threads, [&](std::int64_t begin, std::int64_t end) {
+      frame.nan_counts[input_] += run_pixels(image, out, begin, end);
+    });
   }
 }
 

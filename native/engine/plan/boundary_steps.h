@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "engine/plan/step.h"
@@ -28,9 +29,19 @@ struct QuantizeParams {
   bool is_signed;
 };
 
+// Images with a border of one code: `lines` of pixels a multiple of `line_stride` apart, the first at `offset`.
+struct Border {
+  std::int64_t lines;
+  std::int64_t line_stride;
+  std::int64_t image_stride;
+  std::int64_t offset;
+  std::uint8_t fill;
+};
+
 class QuantizeStep : public Step {
  public:
-  QuantizeStep(std::int32_t input, TensorId y, const Planes& planes, const QuantizeParams& params, Isa isa);
+  QuantizeStep(std::int32_t input, TensorId y, const Planes& planes, const std::optional<Border>& border,
+               const QuantizeParams& params, Isa isa);
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override { return {}; }
   std::vector<TensorId> writes() const override { return {y_}; }
@@ -38,10 +49,13 @@ class QuantizeStep : public Step {
  private:
   std::int64_t quantize(const float* x, std::int64_t count, void* out) const;
   std::int64_t run_pixels(const float* x, std::uint8_t* y, std::int64_t begin, std::int64_t end) const;
+  void run_rows(const Frame& frame, const float* x, std::uint8_t* y, int threads) const;
+  void run_bordered(const Frame& frame, const float* x, std::uint8_t* y, int threads) const;
 
   std::int32_t input_;
   TensorId y_;
   Planes planes_;
+  std::optional<Border> border_;
   QuantizeParams params_;
   QuantizeKernel kernel_;
 };

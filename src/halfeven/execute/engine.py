@@ -138,7 +138,7 @@ class _Planner:
 
     def _close(self, stage: Stage, k: int) -> None:
         needed = {name for i in self._todo[k:] for name in operands(i)} | set(self._wanted)
-        for name in [*stage.pending, *stage.held]:
+        for name in [*stage.pending, *stage.images, *stage.held]:
             if name in needed and name not in self._arrays:
                 stage.export(name)
         if not stage.outputs:

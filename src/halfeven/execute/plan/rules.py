@@ -10,6 +10,7 @@ import numpy as np
 from halfeven.execute import reference, windows
 from halfeven.execute.plan import tables
 from halfeven.execute.plan.folded import stored, stored_rescale
+from halfeven.execute.plan.images import emit_bordered, emit_quantize, takes_bordered
 from halfeven.execute.plan.layout import Held, image_axis, last_axis
 from halfeven.execute.plan.pairs import take_add, take_mul
 from halfeven.execute.plan.products import conv_shape, emit_conv, take_linear
@@ -32,6 +33,10 @@ take.register(ir.Mul)(take_mul)
 
 @take.register
 def _conv(i: ir.Conv, stage: Stage) -> bool:
+    if i.x in stage.images:
+        stage.held[i.y] = emit_bordered(stage, i, *stage.images[i.x])
+        del stage.images[i.x]
+        return True
     shape = conv_shape(i, stage)
     if shape is None:
         return False
@@ -51,15 +56,11 @@ def _quantize(i: ir.Quantize, stage: Stage) -> bool:
         return False
     if p.scale.ndim or p.qtype.storage not in BYTES:
         return False
-    y = stage.tensor(a.shape, image_axis(a.shape), p.qtype.storage)
-    source = stage.input(i.x, a.nbytes)
-    rule = int(i.profile.scaling), int(i.profile.zero_point) == 0, int(i.profile.rounding)
-    stage.plan.quantize(
-        source, y.id, y.planes, float(p.scale), int(p.zero_point), p.qtype.qmin, p.qtype.qmax, *rule, y.signed
-    )
-    stage.quantized[source] = i.x
-    stage.steps.append(f"Quantize {i.name}")
-    stage.held[i.y] = y
+    reader = stage.readers.get(i.y)
+    if stage.uses.get(i.y) == 1 and isinstance(reader, ir.Conv) and takes_bordered(reader, a.shape, stage):
+        stage.images[i.y], stage.emit_quantize = (i, a.shape), emit_quantize
+    else:
+        stage.held[i.y] = emit_quantize(stage, i)
     return True
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from halfeven import _native
 from halfeven.errors import NotANumberError
 from halfeven.execute.plan.layout import Held, Shape, contiguous_strides, image_axis
-from halfeven.ir.instructions import Conv, Instruction
+from halfeven.ir.instructions import Conv, Instruction, Quantize
 
 Array = NDArray[Any]
 BYTES = (np.dtype(np.int8), np.dtype(np.uint8))
@@ -38,6 +38,7 @@ class Stage:
     weights : packed weights, by instruction; shared by every plan of the Program.
     constants : names of arrays that never change.
     pending : convolutions that wait for the addition that they may be fused with, by result.
+    images : quantized inputs that wait for the convolution that says what border they need.
     uses : how many instructions read each tensor, once more where it is wanted.
     """
 
@@ -54,6 +55,8 @@ class Stage:
     quantized: dict[int, str] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
     emit_conv: Callable[[Stage, Conv, Held, None], Held] | None = None
+    emit_quantize: Callable[[Stage, Quantize], Held] | None = None
+    images: dict[str, tuple[Quantize, Shape]] = field(default_factory=dict)
     paddings: dict[tuple[int, int], int] = field(default_factory=dict)
     relaid: dict[tuple[int, Shape, int], Held] = field(default_factory=dict)
 
@@ -66,6 +69,8 @@ class Stage:
         """Shape of a tensor that the engine can hold: 8-bit codes, not empty; else None."""
         if name in self.pending:
             return self.pending[name][1]
+        if name in self.images:
+            return self.images[name][1]
         if name in self.held:
             return self.held[name].shape
         a = self.arrays.get(name)
@@ -76,6 +81,9 @@ class Stage:
         if name in self.pending and self.emit_conv is not None:
             conv, _ = self.pending.pop(name)
             self.held[name] = self.emit_conv(self, conv, self.get(conv.x, 1), None)
+        if name in self.images and self.emit_quantize is not None:
+            quantize, _ = self.images.pop(name)
+            self.held[name] = self.emit_quantize(self, quantize)
         if name not in self.held:
             self.held[name] = self._load(name, axis)
         return self.laid_out(self.held[name], axis)
