@@ -32,6 +32,9 @@ def transposed(
 
 
 SLOPES = np.array([0.25, -0.125, 0.0, 1.75, 0.3, 1e-3], np.float32).astype(np.float64)
+NORMALIZE = [np.array(v, np.float32).astype(np.float64) for v in (
+    [1.1, -0.7, 0.0, 1e-3], [0.3, -0.2, 0.5, 0.1], [0.2, 0.1, -0.4, 0.0], [0.9, 2.0, 0.3, 1.0]
+)]
 POSITIVE = AffineParams(0.02, -128, int8)
 
 MORE = {
@@ -77,5 +80,7 @@ MORE = {
     "transposed same lower": transposed(
         A8, wide(OUT8, 4), (5, 4, 4, 3), (1, 5, 4, 4), strides=[2, 2], auto_pad="SAME_LOWER"
     ),
+    "batch normalization": OneOperator("BatchNormalization", [((2, 4, 5), A8)], OUT8, NORMALIZE),
+    "batch normalization 16": OneOperator("BatchNormalization", [((2, 4, 5, 3), A16)], OUT16, NORMALIZE),
     "transposed int16": transposed(A16, wide(OUT16, 4), (5, 4, 3, 3), (1, 5, 4, 4), strides=[2, 2]),
 }
