@@ -35,7 +35,7 @@ def cost_notes(comparison: Comparison) -> Iterator[str]:
     if speed is not None:
         yield (
             f"Time: median of {speed.runs[0]} runs of the float model in ONNX Runtime and {speed.runs[1]} of the "
-            f"integer program on the native backend, every core of this {speed.machine} machine, first sample."
+            f"integer program in the native engine, every core of this {speed.machine} machine, first sample."
         )
     yield f"Energy: {ASSUMPTIONS} Source: {SOURCE}."
 

@@ -37,7 +37,7 @@ class Kind(Enum):
 REMEDIES: dict[Kind, str] = {
     Kind.PREPROCESSING: "preprocess calibration and these samples alike: mean and scale, 0..255 or 0..1, RGB or BGR",
     Kind.PINNED: "raise the range of that output, calibrate with more data, or cut the model before it",
-    Kind.TRUNCATION: "raise the range (method max), or calibrate with more data",
+    Kind.TRUNCATION: "raise the range, or calibrate with more data",
     Kind.WIDE: "a tighter range (method percentile), or calibration data more like these",
     Kind.OUTLIERS: "equalize the channels, one scale a channel, or int16 activations",
     Kind.ASYMMETRY: "asymmetric activations (uint8)",

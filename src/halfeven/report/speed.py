@@ -12,8 +12,8 @@ from typing import Any
 import onnx
 from numpy.typing import NDArray
 
+from halfeven.execute.engine import Engine
 from halfeven.execute.float_part import open_session, run_session
-from halfeven.execute.run import native_backend, run_program
 from halfeven.ir.program import Program
 from halfeven.report.layers import FloatModel, label
 
@@ -28,7 +28,7 @@ class Speed:
 
     Attributes
     ----------
-    float_s : the float model in ONNX Runtime. quantized_s : the integer program on the native backend.
+    float_s : the float model in ONNX Runtime. quantized_s : the integer program in the native engine.
     runs : timed, of each. machine : in words.
     """
 
@@ -43,9 +43,9 @@ def measure_speed(float_model: FloatModel, program: Program, feeds: Mapping[str,
     held: Any = float_model
     in_memory = isinstance(float_model, onnx.ModelProto)
     session = open_session(held.SerializeToString() if in_memory else label(float_model))
-    backend, wanted = native_backend(), [p.name for p in program.outputs]
+    engine, wanted = Engine(program), [p.name for p in program.outputs]
     float_s = _times(lambda: run_session(session, feeds))
-    quantized_s = _times(lambda: run_program(program, feeds, wanted, backend))
+    quantized_s = _times(lambda: engine.run(feeds, wanted))
     runs = len(float_s), len(quantized_s)
     return Speed(statistics.median(float_s), statistics.median(quantized_s), runs, platform.machine())
 
