@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from one_operator import OneOperator
-from rule_cases import A8, A16, OUT8, OUT16, OUTU, U8, bias, weight, wide
+from rule_cases import A8, A16, B8, OUT8, OUT16, OUTU, U8, bias, weight, wide
 
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.qtype import int8
@@ -32,9 +32,10 @@ def transposed(
 
 
 SLOPES = np.array([0.25, -0.125, 0.0, 1.75, 0.3, 1e-3], np.float32).astype(np.float64)
-NORMALIZE = [np.array(v, np.float32).astype(np.float64) for v in (
-    [1.1, -0.7, 0.0, 1e-3], [0.3, -0.2, 0.5, 0.1], [0.2, 0.1, -0.4, 0.0], [0.9, 2.0, 0.3, 1.0]
-)]
+NORMALIZE = [
+    np.array(v, np.float32).astype(np.float64)
+    for v in ([1.1, -0.7, 0.0, 1e-3], [0.3, -0.2, 0.5, 0.1], [0.2, 0.1, -0.4, 0.0], [0.9, 2.0, 0.3, 1.0])
+]
 POSITIVE = AffineParams(0.02, -128, int8)
 
 MORE = {
@@ -83,4 +84,13 @@ MORE = {
     "batch normalization": OneOperator("BatchNormalization", [((2, 4, 5), A8)], OUT8, NORMALIZE),
     "batch normalization 16": OneOperator("BatchNormalization", [((2, 4, 5, 3), A16)], OUT16, NORMALIZE),
     "transposed int16": transposed(A16, wide(OUT16, 4), (5, 4, 3, 3), (1, 5, 4, 4), strides=[2, 2]),
+    "reduce sum": OneOperator("ReduceSum", [((4, 5, 7, 3), U8)], wide(OUT8, 4), [np.array([1, -1])], {"keepdims": 0}),
+    "reduce sum all": OneOperator("ReduceSum", [((4, 5), A8)], wide(OUT8, 9)),
+    "reduce max": OneOperator("ReduceMax", [((4, 5, 7), A8)], A8, [np.array([-1])]),
+    "reduce min rescaled": OneOperator("ReduceMin", [((4, 5, 7), A8)], OUT8, [np.array([0, 2])], {"keepdims": 0}),
+    "global max pool": OneOperator("GlobalMaxPool", [((2, 5, 7, 3), A8)], A8),
+    "max": OneOperator("Max", [((2, 30, 9), A8), ((30, 1), U8)], OUT8),
+    "max of three relu": OneOperator("Max", [((30, 9), A8), ((9,), OUT8), ((30, 1), B8)], OUT8, activation="Relu"),
+    "min of one scale": OneOperator("Min", [((30, 9), A8), ((30, 1), A8)], OUT8),
+    "max with number": OneOperator("Max", [((30, 9), A8)], OUT8, [np.float64(0.3).reshape(())]),
 }
