@@ -18,9 +18,11 @@ from halfeven.interop.qdq import read_quantize
 from halfeven.interop.single_node import reads, single_node_model
 from halfeven.ir.instructions import Dequantize, Float, Instruction, Quantize
 from halfeven.ir.program import Program
+from halfeven.ir.select import Mask, Where
 from halfeven.lower.assemble import assemble
 from halfeven.lower.float_steps import lower_in_steps
 from halfeven.lower.match import find_site
+from halfeven.lower.open_products import lower_open_product
 from halfeven.lower.prepare import prepared
 from halfeven.lower.regions import exact, tables
 from halfeven.lower.rules import RULES
@@ -38,6 +40,7 @@ class _Plan:
     lowered: dict[ir.Node, list[Instruction]] = field(default_factory=dict)  # by the QuantizeLinear that ends the site
     reasons: dict[ir.Node, str] = field(default_factory=dict)  # operators that a rule refused
     floats: set[ir.Value] = field(default_factory=set)  # values that somebody reads as floats
+    open: dict[ir.Node, list[Instruction]] = field(default_factory=dict)  # by the node whose result is read as floats
 
 
 def lower(model: ir.Model, profile: str | Profile, *, strict: bool = False, name: str = "model") -> Program:
@@ -61,7 +64,7 @@ def lower(model: ir.Model, profile: str | Profile, *, strict: bool = False, name
     for node in graph:
         if node.op_type == QUANTIZE:
             _plan_site(node, plan, profile)
-    _spread_floats(graph, plan)
+    _spread_floats(graph, plan, profile)
     instructions = [i for node in graph for i in _emit(node, plan, profile)]
     program = assemble(model, profile, instructions, name)
     if strict and program.float_parts:
@@ -123,7 +126,14 @@ def _identity_site(quantize: ir.Node, profile: Profile) -> Site:
     return Site(quantize, None, str(quantize.outputs[0].name), read_quantize(quantize), None, None, profile)
 
 
-def _spread_floats(graph: ir.Graph, plan: _Plan) -> None:
+def _conditions(graph: ir.Graph, plan: _Plan) -> set[ir.Value]:
+    """What instructions choose by: values that are no codes, and so must be computed as they are."""
+    chosen = (i for found in plan.lowered.values() for i in found if isinstance(i, (Where, Mask)))
+    names = {i.condition for i in chosen}
+    return {v for node in graph for v in node.outputs if v.name in names}
+
+
+def _spread_floats(graph: ir.Graph, plan: _Plan, profile: Profile) -> None:
     """Mark what is read as floats: by the outputs, and by every operator that must itself run in float32.
 
     Codes that no QuantizeLinear makes come from an operator on codes, which runs in the same way.
@@ -133,7 +143,17 @@ def _spread_floats(graph: ir.Graph, plan: _Plan) -> None:
     for node in reversed(list(graph)):
         if node.op_type in (QUANTIZE, DEQUANTIZE) or not plan.floats & set(node.outputs):
             continue
-        plan.floats |= set(reads(node))
+        if (found := _open_product(node, profile)) is not None:
+            plan.open[node] = found
+        else:
+            plan.floats |= set(reads(node))
+
+
+def _open_product(node: ir.Node, profile: Profile) -> list[Instruction] | None:
+    try:
+        return lower_open_product(node.outputs[0], profile)
+    except (NotLowered, HalfevenError):
+        return None
 
 
 def _emit(node: ir.Node, plan: _Plan, profile: Profile) -> list[Instruction]:
@@ -141,6 +161,8 @@ def _emit(node: ir.Node, plan: _Plan, profile: Profile) -> list[Instruction]:
         return _emit_quantize(node, plan, profile)
     if not plan.floats & set(node.outputs):
         return []
+    if node in plan.open:
+        return plan.open[node]
     if node.op_type == DEQUANTIZE:
         if _constant_operand(node, profile) is not None:
             return []

@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from halfeven.interop.qdq import read_quantize
 from halfeven.lower.site import NotLowered, Site, real_constant
+from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import Profile
 
 CONVOLUTIONS = ("Conv", "ConvTranspose")
@@ -35,8 +36,21 @@ def find_site(quantize: ir.Node, profile: Profile) -> Site:
     NotLowered
         If nothing quantizable stands there.
     """
-    value, output = quantize.inputs[0], quantize.outputs[0]
-    producer = None if value is None else value.producer()
+    value = quantize.inputs[0]
+    if value is None:
+        raise NotLowered("it quantizes nothing")
+    return site_of(value, str(quantize.outputs[0].name), read_quantize(quantize), profile)
+
+
+def site_of(value: ir.Value, y: str, params: AffineParams, profile: Profile) -> Site:
+    """The site whose real result is ``value``, to be written as codes ``y``.
+
+    Raises
+    ------
+    NotLowered
+        If nothing computes it.
+    """
+    producer = value.producer()
     if producer is None:
         raise NotLowered("it quantizes a float input or constant")
     clamp, result = Clamp(None, None), value
@@ -45,8 +59,8 @@ def find_site(quantize: ir.Node, profile: Profile) -> Site:
         clamp, result = _clamp_of(producer, profile), before
         producer = _producer(before)
     product, bias = _behind_bias(producer, profile)
-    index = 0 if result is None or bias is not None else result.index() or 0
-    return Site(product, bias, str(output.name), read_quantize(quantize), clamp.low, clamp.high, profile, index)
+    index = 0 if bias is not None else result.index() or 0
+    return Site(product, bias, y, params, clamp.low, clamp.high, profile, index)
 
 
 def _producer(value: ir.Value) -> ir.Node:
