@@ -52,7 +52,7 @@ $(VENV)/linters: $(VENV)/installed
 	$(BIN)/python -m pip install -q ".[lint]" "cmake>=3.20" ninja "nanobind>=2.4"
 	touch $@
 
-CXX_FILES = $(shell git ls-files 'native/*.cc' 'native/*.h' 'native/*.hpp' 'tests/native/*.cc' 'tests/native/*.cpp' 'tests/native/*.h')
+CXX_FILES = $(shell git ls-files '*.cc' '*.cpp' '*.h' '*.hpp')
 
 lint: $(VENV)/linters
 	$(BIN)/ruff format --check .
