@@ -125,6 +125,7 @@ void bind_program(nb::module_& m) {
   bind_windows(m);
   bind_pointwise(m);
   bind_rows(m);
+  bind_resize(m);
 }
 
 }  // namespace halfeven::bindings

@@ -59,6 +59,7 @@ void bind_products(nb::module_& m);
 void bind_windows(nb::module_& m);
 void bind_pointwise(nb::module_& m);
 void bind_rows(nb::module_& m);
+void bind_resize(nb::module_& m);
 void bind_engine(nb::module_& m);
 
 }  // namespace halfeven::bindings

@@ -217,6 +217,17 @@ def normalize(
     qmax: int,
     threads: int = 0,
 ) -> None: ...
+def resize_linear(
+    x: NDArray[Any],
+    out: NDArray[Any],
+    first: list[NDArray[np.int64]],
+    second: list[NDArray[np.int64]],
+    third: list[NDArray[np.int64]],
+    x_zero_point: int,
+    rescale: Rescale,
+    isa: int = -1,
+    threads: int = 0,
+) -> None: ...
 def softmax(
     x: NDArray[Any],
     out: NDArray[Any],

@@ -22,7 +22,7 @@ from halfeven.numerics.qtype import int8, int16, int32
 CASES = PLAIN | MORE
 CLEAR_OF_TIES = 0.01
 NORMALIZATIONS = {"GroupNormalization", "InstanceNormalization", "LayerNormalization"}
-IN_TESTS_OF_THEIR_OWN = {"Identity", "Resize", "Split"} | NORMALIZATIONS
+IN_TESTS_OF_THEIR_OWN = {"Identity", "Resize", "Split", "Where"} | NORMALIZATIONS
 
 
 @pytest.mark.parametrize("name", CASES)

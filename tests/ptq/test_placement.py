@@ -210,9 +210,9 @@ def test_products_of_activations_have_no_weight(cleaned: Cleaned) -> None:
         ("g (float16[4] x) => (float16[4] y) { y = Relu(x) }", "Relu", "'x' is float16, not float"),
         ("g (float[4] x) => (float[4] y) { y = Cast <to=1> (z)  z = Cast <to=7> (x) }", "Cast", "no integer form"),
         (
-            'g (float[1,1,4,4] x) => (float[1,1,8,8] y) { y = Resize <mode="linear"> (x, , k) }',
+            'g (float[1,1,4,4] x) => (float[1,1,8,8] y) { y = Resize <mode="cubic"> (x, , k) }',
             "Resize",
-            "'linear' mixes values",
+            "'cubic' has no integer form",
         ),
     ],
 )
@@ -291,3 +291,27 @@ def test_normalization_keeps_its_constants(cleaned: Cleaned) -> None:
 def test_normalization_whose_mean_is_read_is_float(cleaned: Cleaned) -> None:
     graph = "g (float[N,4] x) => (float[N,4] y, float[N,1] m) { y, m = LayerNormalization(x, k) }"
     assert reasons(place(cleaned(graph, k=f32(4)))) == {"LayerNormalization": "its mean or deviation is read"}
+
+
+@pytest.mark.parametrize(
+    ("call", "y", "k"),
+    [
+        ("ReduceSum(t, k)", "float[N,1,4]", np.array([1])),
+        ('Resize <mode="linear"> (t, , k)', "float[N,4,8]", np.array([1, 1, 2], np.float32)),
+        ("Max(t, x)", "float[N,4,4]", None),
+        ("Where(m, t, x)", "float[N,4,4]", None),
+        ("Where(m, k, t)", "float[N,4,4]", np.float32(-1e4)),
+    ],
+)
+def test_results_on_a_scale_of_their_own(cleaned: Cleaned, call: str, y: str, k: np.ndarray | None) -> None:
+    graph = f"g (float[N,4,4] x, bool[4] m) => ({y} z) {{ t = Tanh(x)  z = {call} }}"
+    found = place(cleaned(graph, **({} if k is None else {"k": k})))
+    assert found.groups == alone("x", "t", "z")
+    assert (found.constants, found.float_nodes) == ((), ())
+
+
+@pytest.mark.parametrize(("call", "y"), [("ReduceMax(t, k)", "float[N,1,4]"), ("GlobalMaxPool(t)", "float[N,4,1]")])
+def test_extremes_share_the_scale(cleaned: Cleaned, call: str, y: str) -> None:
+    constants = {"k": np.array([1])} if "k)" in call else {}
+    found = place(cleaned(f"g (float[N,4,4] x) => ({y} z) {{ t = Tanh(x)  z = {call} }}", **constants))
+    assert found.groups == (Group(("x",), ("x",)), Group(("t", "z"), ("t",)))

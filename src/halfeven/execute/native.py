@@ -16,7 +16,8 @@ from halfeven.execute import reference, windows
 from halfeven.execute.moves import move
 from halfeven.execute.native_arguments import codes, contiguous, native_rescale, planes, rescale_of, run
 from halfeven.execute.native_pointwise import divide, slopes
-from halfeven.execute.native_rows import normalize
+from halfeven.execute.native_rows import normalize, reduce_sum, resize_linear
+from halfeven.execute.native_select import extreme, mask, reduce_extreme, where
 from halfeven.execute.native_tables import channel_table, float_average_pool, float_softmax, pair_table
 from halfeven.execute.native_transposed import conv_transpose
 from halfeven.ir import instructions as ir
@@ -24,6 +25,7 @@ from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
 from halfeven.ir.moves import MOVES, Move
 from halfeven.ir.normalize import Normalize
 from halfeven.ir.rescale import Rescale
+from halfeven.ir.select import Extreme, Mask, ReduceExtreme, ReduceSum, ResizeLinear, Where
 from halfeven.ir.slopes import Divide, Slopes
 from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
@@ -212,6 +214,12 @@ def _move(i: Move, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ..
 
 step.register(ConvTranspose)(conv_transpose)
 step.register(Normalize)(normalize)
+step.register(Extreme)(extreme)
+step.register(ReduceExtreme)(reduce_extreme)
+step.register(Where)(where)
+step.register(Mask)(mask)
+step.register(ReduceSum)(reduce_sum)
+step.register(ResizeLinear)(resize_linear)
 step.register(Slopes)(slopes)
 step.register(Divide)(divide)
 step.register(PairTable)(pair_table)

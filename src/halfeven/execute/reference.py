@@ -16,11 +16,13 @@ from halfeven.execute.exact import centered, rescale, write
 from halfeven.execute.moves import move
 from halfeven.execute.reference_normalize import normalize
 from halfeven.execute.reference_pointwise import divide, slopes
+from halfeven.execute.reference_select import extreme, mask, reduce_extreme, reduce_sum, resize_linear, where
 from halfeven.execute.reference_transposed import conv_transpose
 from halfeven.ir import instructions as ir
 from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
 from halfeven.ir.moves import MOVES, Move
 from halfeven.ir.normalize import Normalize
+from halfeven.ir.select import Extreme, Mask, ReduceExtreme, ReduceSum, ResizeLinear, Where
 from halfeven.ir.slopes import Divide, Slopes
 from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
@@ -170,6 +172,12 @@ def _move(instruction: Move, arrays: Sequence[Array]) -> tuple[Array, ...]:
 
 step.register(ConvTranspose)(conv_transpose)
 step.register(Normalize)(normalize)
+step.register(Extreme)(extreme)
+step.register(ReduceExtreme)(reduce_extreme)
+step.register(Where)(where)
+step.register(Mask)(mask)
+step.register(ReduceSum)(reduce_sum)
+step.register(ResizeLinear)(resize_linear)
 step.register(Slopes)(slopes)
 step.register(Divide)(divide)
 step.register(PairTable)(tables.pair_table)

@@ -22,12 +22,14 @@ from halfeven.execute.moves import move
 from halfeven.execute.torch_codes import INT32_BITS, centered, divide_half_even, farthest, mean, rescale, write
 from halfeven.execute.torch_normalize import normalize
 from halfeven.execute.torch_pointwise import divide, slopes
+from halfeven.execute.torch_select import extreme, mask, reduce_extreme, reduce_sum, resize_linear, where
 from halfeven.execute.torch_sums import convolve, matrix_product, sum_of_taps, taps_of
 from halfeven.execute.torch_transposed import conv_transpose
 from halfeven.ir import instructions as ir
 from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
 from halfeven.ir.moves import MOVES, Concat, Move, Pad
 from halfeven.ir.normalize import Normalize
+from halfeven.ir.select import Extreme, Mask, ReduceExtreme, ReduceSum, ResizeLinear, Where
 from halfeven.ir.slopes import Divide, Slopes
 from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
@@ -197,6 +199,12 @@ def _take(x: Tensor, place: Array, fill: int) -> Tensor:
 
 step.register(ConvTranspose)(conv_transpose)
 step.register(Normalize)(normalize)
+step.register(Extreme)(extreme)
+step.register(ReduceExtreme)(reduce_extreme)
+step.register(Where)(where)
+step.register(Mask)(mask)
+step.register(ReduceSum)(reduce_sum)
+step.register(ResizeLinear)(resize_linear)
 step.register(Slopes)(slopes)
 step.register(Divide)(divide)
 step.register(PairTable)(torch_tables.pair_table)

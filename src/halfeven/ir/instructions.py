@@ -15,6 +15,7 @@ from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
 from halfeven.ir.moves import Concat, Move
 from halfeven.ir.normalize import Normalize
 from halfeven.ir.rescale import Accumulator, MeanRescale, Rescale, Target
+from halfeven.ir.select import Extreme, Mask, ReduceExtreme, ReduceSum, ResizeLinear, Where
 from halfeven.ir.slopes import Divide, Slopes
 from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
@@ -249,6 +250,12 @@ Instruction = (
     | AveragePool
     | FloatAveragePool
     | ReduceMean
+    | ReduceSum
+    | ReduceExtreme
+    | Extreme
+    | Where
+    | Mask
+    | ResizeLinear
     | Softmax
     | Normalize
     | FloatSoftmax
@@ -261,8 +268,12 @@ def operands(instruction: Instruction) -> tuple[str, ...]:
     """Names of the tensors that an instruction reads."""
     if isinstance(instruction, (Concat, Float)):
         return instruction.xs
-    if isinstance(instruction, (Add, Divide, Mul, MatMul, PairTable)):
+    if isinstance(instruction, (Add, Divide, Extreme, Mul, MatMul, PairTable)):
         return instruction.a, instruction.b
+    if isinstance(instruction, Where):
+        return instruction.condition, instruction.a, instruction.b
+    if isinstance(instruction, Mask):
+        return instruction.condition, instruction.x
     return (instruction.x,)
 
 

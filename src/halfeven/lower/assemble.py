@@ -52,7 +52,8 @@ def _constants(graph: ir.Graph, instructions: list[Instruction], profile: Profil
             operand = operand_of(node.outputs[0], profile)
             if operand.name in read and operand.constant is not None:
                 found[operand.name] = operand.constant
-    for name in [str(v.name) for v in graph.outputs if str(v.name) in graph.initializers]:
+    handed_out = {str(v.name) for v in graph.outputs}
+    for name in sorted((read | handed_out) & set(graph.initializers) - set(found)):
         value = constant_of(graph.initializers[name])
         if value is not None:
             found[name] = value

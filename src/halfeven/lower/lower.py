@@ -64,6 +64,7 @@ def lower(model: ir.Model, profile: str | Profile, *, strict: bool = False, name
     for node in graph:
         if node.op_type == QUANTIZE:
             _plan_site(node, plan, profile)
+    plan.floats |= _conditions(graph, plan)
     _spread_floats(graph, plan, profile)
     instructions = [i for node in graph for i in _emit(node, plan, profile)]
     program = assemble(model, profile, instructions, name)

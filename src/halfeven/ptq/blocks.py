@@ -10,7 +10,7 @@ import onnx_ir as ir
 from halfeven.interop.marks import BIAS_OF, FUNCTION
 from halfeven.interop.passes.clips import clip_bounds
 from halfeven.interop.values import constant, given, is_op, only_reader
-from halfeven.ptq.operators import Operator, Role, operator_of
+from halfeven.ptq.operators import Operator, Role, carriers, operator_of
 
 REALS = frozenset({ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.DOUBLE, ir.DataType.BFLOAT16})
 
@@ -87,7 +87,7 @@ def _reads_or_makes_reals(node: ir.Node) -> bool:
 
 
 def _refusal(node: ir.Node, operator: Operator) -> str | None:
-    operands = node.inputs[: operator.operands]
+    operands = carriers(node, operator)
     if any(v is None for v in operands):
         return "an operand is left out"
     for value in (*operands, node.outputs[0]):
@@ -111,7 +111,7 @@ def _block(node: ir.Node, operator: Operator, keep: Mapping[str, str]) -> Block:
     return Block(
         tuple(nodes),
         operator.role,
-        tuple(v for v in node.inputs[: operator.operands] if v is not None),
+        tuple(v for v in carriers(node, operator) if v is not None),
         tuple(v for v in nodes[-1].outputs if v.dtype == ir.DataType.FLOAT),
         node.inputs[1] if operator.role is Role.PRODUCT else None,
         bias,

@@ -8,9 +8,10 @@ from enum import Enum
 
 import onnx_ir as ir
 
-from halfeven.interop.values import constant, given, is_op
+from halfeven.interop.values import constant, given, is_op, scalar
 from halfeven.lower.functions import FUNCTIONS
 from halfeven.ptq.refusals import (
+    refuse_axes,
     refuse_bounds,
     refuse_conv,
     refuse_divisor,
@@ -21,6 +22,7 @@ from halfeven.ptq.refusals import (
     refuse_pad,
     refuse_power,
     refuse_resize,
+    refuse_single,
 )
 
 Check = Callable[[ir.Node], "str | None"]
@@ -47,7 +49,8 @@ class Operator:
     Attributes
     ----------
     role : see there.
-    operands : how many of the first inputs carry codes; None for all. Of a PRODUCT the weight is the second.
+    operands : how many of the first inputs carry codes; None for all. Of a PRODUCT the weight is the second, of Where
+        the condition the first: see :func:`carriers`.
     clamps : whether a Relu or Clip behind it needs no codes between: it narrows the range of codes.
     refusal : the reason why this node, as it stands, stays in float32; None if it does not.
     """
@@ -88,21 +91,29 @@ OPERATORS: dict[str, Operator] = {
     "PRelu": Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_factor),
     "AveragePool": Operator(Role.ARITHMETIC, clamps=True),
     "GlobalAveragePool": Operator(Role.ARITHMETIC, clamps=True),
-    "ReduceMean": Operator(Role.ARITHMETIC, clamps=True),
+    "Max": Operator(Role.ARITHMETIC, operands=None, clamps=True, refusal=refuse_single),
+    "Min": Operator(Role.ARITHMETIC, operands=None, clamps=True, refusal=refuse_single),
+    "ReduceMean": Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_axes),
+    "ReduceSum": Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_axes),
+    "Where": Operator(Role.ARITHMETIC, operands=3, clamps=True),
     "Softmax": Operator(Role.ARITHMETIC),
     **dict.fromkeys(_NORMALIZATIONS, Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_normalization)),
     **dict.fromkeys(FUNCTIONS, Operator(Role.FUNCTION)),
     "Clip": Operator(Role.FUNCTION, refusal=refuse_bounds),
     "Pow": Operator(Role.FUNCTION, refusal=refuse_power),
     **dict.fromkeys(_MOVES, Operator(Role.MOVE)),
+    "GlobalMaxPool": Operator(Role.MOVE),
+    "ReduceMax": Operator(Role.MOVE, refusal=refuse_axes),
+    "ReduceMin": Operator(Role.MOVE, refusal=refuse_axes),
     "MaxPool": Operator(Role.MOVE, refusal=refuse_max_pool),
     "Pad": Operator(Role.MOVE, refusal=refuse_pad),
-    "Resize": Operator(Role.MOVE, refusal=refuse_resize),
+    "Resize": Operator(Role.MOVE, refusal=refuse_resize),  # but for mode linear, see operator_of
     "Concat": Operator(Role.JOIN, operands=None),
 }
 
 _MATRIX = Operator(Role.PRODUCT, clamps=True, refusal=refuse_conv)
 _SCALED = Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_divisor)
+_INTERPOLATED = Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_resize)
 
 
 def operator_of(node: ir.Node) -> Operator | None:
@@ -114,7 +125,17 @@ def operator_of(node: ir.Node) -> Operator | None:
         return _MATRIX if weight is not None and weight.ndim == 2 else OPERATORS["MatMul"]  # noqa: PLR2004
     if is_op(node, "Div") and constant(given(node, 1)) is not None:
         return _SCALED
+    if is_op(node, "Resize") and node.attributes.get_string("mode", "nearest") == "linear":
+        return _INTERPOLATED
     return OPERATORS.get(node.op_type)
+
+
+def carriers(node: ir.Node, operator: Operator) -> list[ir.Value | None]:
+    """The inputs that carry codes; of Where neither the condition nor a single number that it chooses."""
+    values = list(node.inputs[: operator.operands])
+    if not is_op(node, "Where"):
+        return values
+    return [v for v in values[1:] if scalar(v) is None]
 
 
 def weight_axis(node: ir.Node) -> int:

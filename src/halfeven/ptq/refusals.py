@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from halfeven.interop.values import constant, given
+from halfeven.interop.values import constant, given, integers
 from halfeven.lower.channels import axes_of
 from halfeven.lower.site import NotLowered
 
@@ -55,9 +55,31 @@ def refuse_pad(node: ir.Node) -> str | None:
 
 
 def refuse_resize(node: ir.Node) -> str | None:
-    """Why a Resize has no integer form."""
+    """Nearest and linear modes alone have an integer form."""
     mode = node.attributes.get_string("mode", "nearest")
-    return None if mode == "nearest" else f"its mode '{mode}' mixes values"
+    if mode not in ("nearest", "linear"):
+        return f"its mode '{mode}' has no integer form"
+    if node.attributes.get_int("antialias", 0):
+        return "it filters against aliasing"
+    return None if _settled_size(node) else "its size is computed while running"
+
+
+def _settled_size(node: ir.Node) -> bool:
+    return any(constant(given(node, index)) is not None for index in (2, 3))
+
+
+def refuse_axes(node: ir.Node) -> str | None:
+    """The axes that are reduced must be constant."""
+    axes = given(node, 1)
+    if axes is not None and constant(axes) is None:
+        return "its axes are computed while running"
+    nothing = axes is None or not integers(axes)
+    return "it reduces nothing" if nothing and node.attributes.get_int("noop_with_empty_axes", 0) else None
+
+
+def refuse_single(node: ir.Node) -> str | None:
+    """One operand has nothing to be compared with."""
+    return "it has one operand" if len(node.inputs) == 1 else None
 
 
 def refuse_max_pool(node: ir.Node) -> str | None:
