@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,11 @@ from halfeven.execute import run as execute
 from halfeven.execute.float_part import open_session, run_session
 from halfeven.interop import clean_up, read_model, to_bytes
 from halfeven.ir.instructions import operands
+from halfeven.ptq.segments import tap
 from halfeven.report.comparison import Comparison
+from halfeven.report.layers import pair
 from halfeven.report.row import LayerRow
+from halfeven.report.walk import Plan, Walk
 
 CHAIN = "g (float[N,4] x) => (float[N,4] y) { a = Abs (x) y = Relu (a) }"
 X = np.array([[2.6, -1.0, 0.4, 5.6]], np.float32)
@@ -103,6 +107,23 @@ def test_samples_are_read_one_after_the_other(chain: he.QuantizedModel) -> None:
     seen: list[int] = []
     chain.compare(build(CHAIN), stream(), speed=False, progress=lambda done, _: seen.append(len(held) - done))
     assert seen == [0] * 5
+
+
+def test_few_tensors_are_held_at_a_time() -> None:
+    """However long the network: a tensor goes when its last reader has it."""
+    names = ["x", *(f"t{k}" for k in range(30))]
+    nodes = " ".join(f"{b} = {'Neg' if k % 2 else 'Abs'} ({a})" for k, (a, b) in enumerate(pairwise(names)))
+    model = build(f"g (float[N,4] x) => (float[N,4] t29) {{ {nodes} }}")
+    quantized = he.quantize_model(model, X)
+    pairing = pair(quantized.program, quantized._graph.graph, model)
+    held: list[int] = []
+    plan = Plan(quantized.program, pairing.layers, {}, execute.native_backend())
+    walk = Walk(plan, {"x": X}, lambda *_: held.append(len(walk._run) + len(walk._ideal)))
+    tap(pairing.float_model, names).run({"x": X}, walk.see)
+    assert len(held) == 31
+    assert max(held) <= 4
+    walk.finish()
+    assert len(walk._ideal) == 0
 
 
 def test_equal_runs_give_equal_bytes() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from halfeven.ir.instructions import Float
+from halfeven.ir.float_steps import FloatSoftmax
+from halfeven.ir.instructions import Float, Softmax
 from halfeven.report.diagnose_input import input_findings
 from halfeven.report.finding import Finding, Kind, Severity
 from halfeven.report.row import LayerRow
@@ -89,12 +90,17 @@ def _pinned(row: LayerRow) -> Iterator[Finding]:
 def _outliers(row: LayerRow) -> Iterator[Finding]:
     """A loud channel sets the scale, and hides in the layer's SQNR what that does to the others."""
     ratio, usual = row.channel_ratio, row.channel_rounding_db
-    if ratio is None or usual is None or ratio < OUTLIER_RATIO or usual >= WEAK_DB:
+    if ratio is None or usual is None or ratio < OUTLIER_RATIO or usual >= WEAK_DB or _is_choice(row):
         return
     text = (
         f"the largest of {row.channels} channels reaches {ratio:.0f} times as far as the median one, whose codes have"
     )
     yield Finding(Kind.OUTLIERS, Severity.PROBLEM if usual < POOR_DB else Severity.WEAK, f"{text} {_db(usual)}")
+
+
+def _is_choice(row: LayerRow) -> bool:
+    """Whether channels compete, so that one is loud and the others silent by design."""
+    return isinstance(row.layer.instruction, (Softmax, FloatSoftmax))
 
 
 def _own(row: LayerRow, operands: Sequence[LayerRow]) -> Iterator[Finding]:
@@ -190,7 +196,7 @@ def _notes(row: LayerRow) -> Iterator[Finding]:
     own = math.inf if row.alone_sqnr_db is None else row.alone_sqnr_db
     if rounding is not None and own >= WEAK_DB and rounding < FINE_DB and one_sided_db(row) >= ONE_SIDED_DB:
         yield Finding(Kind.ASYMMETRY, Severity.NOTE, _one_sided(row))
-    if row.lost_channels >= max(1.0, LOST_SHARE * row.channels):
+    if row.lost_channels >= max(1.0, LOST_SHARE * row.channels) and not _is_choice(row):
         text = f"{row.lost_channels} of {row.channels} channels are one code throughout, though their values vary"
         yield Finding(Kind.LOST, Severity.WEAK, text)
     if row.dead_channels:

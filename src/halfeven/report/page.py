@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from importlib import resources
@@ -42,7 +43,7 @@ COLUMNS: tuple[Column, ...] = (
 def page(comparison: Comparison) -> str:
     """The whole page. Every name from the models is escaped; scripts and styles are part of it."""
     fill = {
-        "title": f"{escape(comparison.quantized_source)} against {escape(comparison.float_source)}",
+        "title": escape(f"{_file_name(comparison.quantized_source)} against {_file_name(comparison.float_source)}"),
         "subtitle": escape(_subtitle(comparison)),
         "style": _file("style.css"),
         "script": _file("script.js"),
@@ -60,6 +61,11 @@ def page(comparison: Comparison) -> str:
 
 def _file(name: str) -> str:
     return resources.files("halfeven.report").joinpath(FOLDER, name).read_text(encoding="utf-8")
+
+
+def _file_name(source: str) -> str:
+    """The folders stay private."""
+    return re.split(r"[/\\]", source)[-1] or source
 
 
 def _subtitle(comparison: Comparison) -> str:
