@@ -147,7 +147,7 @@ class QuantizedModel:
             self._graph,
             float_model,
             data,
-            source=self.source,
+            source=self.source if self.ptq is None else f"{self.source}, quantized",
             limit=limit,
             speed=speed,
             progress=progress,
