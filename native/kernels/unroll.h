@@ -1,4 +1,4 @@
-// Loops of a constant length whose variables are to live in registers.
+// Loops of a constant length, and functions, whose variables are to live in registers.
 #pragma once
 
 #if defined(__clang__)
@@ -7,4 +7,10 @@
 #define HALFEVEN_UNROLL _Pragma("GCC unroll 16")
 #else
 #define HALFEVEN_UNROLL
+#endif
+
+#if defined(_MSC_VER)
+#define HALFEVEN_INLINE __forceinline
+#else
+#define HALFEVEN_INLINE inline __attribute__((always_inline))
 #endif

@@ -10,6 +10,7 @@
 namespace halfeven::native {
 namespace {
 
+constexpr std::int64_t weights_ahead = 1536;    // bytes: a few steps, for panels that come from the second cache
 constexpr int tile_rows[] = {0, 12, 12, 8, 6};  // by vectors
 
 __m512i quad_at(const std::uint8_t* p) {
@@ -24,26 +25,28 @@ struct Sums {
 };
 
 template <int rows, int vectors>
-void write_sums(const IgemmTask& task, std::int64_t row, const Sums<rows, vectors>& sums) {
+HALFEVEN_INLINE void write_sums(const IgemmTask& task, std::int64_t row, const Sums<rows, vectors>& sums) {
+  HALFEVEN_UNROLL
   for (int r = 0; r < rows; ++r) {
     std::int32_t* out = task.sums + (row - task.row_begin + r) * igemm_panel_columns;
+    HALFEVEN_UNROLL
     for (int v = 0; v < vectors; ++v) _mm512_storeu_si512(out + igemm_lanes * v, sums.acc[r][v]);
   }
 }
 
 // Adds the other tensor: the product's own codes first, then the sum of both.
-inline __m512i with_other(const IgemmTask& task, const CodeVectors& codes, __m512i q, std::int64_t row,
-                          std::int64_t column, __mmask16 mask) {
+HALFEVEN_INLINE __m512i with_other(const IgemmTask& task, __m512i q, std::int64_t row, std::int64_t column,
+                                   __mmask16 mask) {
   const CodeRule& rule = task.rule;
   q = _mm512_add_epi32(q, _mm512_set1_epi32(rule.zero));
   q = _mm512_min_epi32(_mm512_max_epi32(q, _mm512_set1_epi32(rule.lo)), _mm512_set1_epi32(rule.hi));
-  static_cast<void>(codes);
   const __m128i other = _mm_maskz_loadu_epi8(mask, task.sum->codes + row * task.sum->stride + column);
   return SumVectors(task.sum->rule)(q, other);
 }
 
 template <int rows, int vectors>
-void write_codes(const IgemmTask& task, const IgemmPanel& panel, std::int64_t row, const Sums<rows, vectors>& sums) {
+HALFEVEN_INLINE void write_codes(const IgemmTask& task, const IgemmPanel& panel, std::int64_t row,
+                                 const Sums<rows, vectors>& sums) {
   const CodeVectors codes(task.sum == nullptr ? task.rule : task.sum->rule.code);
   const __mmask64 mask = first_bytes(task.columns - panel.column < vectors * igemm_lanes ? task.columns - panel.column
                                                                                          : vectors * igemm_lanes);
@@ -58,7 +61,7 @@ void write_codes(const IgemmTask& task, const IgemmPanel& panel, std::int64_t ro
     if (task.sum != nullptr) {
       HALFEVEN_UNROLL
       for (int v = 0; v < vectors; ++v) {
-        q[v] = with_other(task, codes, q[v], row + r, panel.column + igemm_lanes * v,
+        q[v] = with_other(task, q[v], row + r, panel.column + igemm_lanes * v,
                           static_cast<__mmask16>(mask >> (igemm_lanes * v)));
       }
     }
@@ -87,7 +90,10 @@ void multiply_tile(const IgemmTask& task, const IgemmPanel& panel, std::int64_t 
     for (std::int64_t k = 0; k < task.depth; k += igemm_step, w += vectors * 64) {
       __m512i b[vectors];
       HALFEVEN_UNROLL
-      for (int v = 0; v < vectors; ++v) b[v] = _mm512_load_si512(w + 64 * v);
+      for (int v = 0; v < vectors; ++v) {
+        b[v] = _mm512_load_si512(w + 64 * v);
+        _mm_prefetch(reinterpret_cast<const char*>(w) + 64 * v + weights_ahead, _MM_HINT_T0);
+      }
       HALFEVEN_UNROLL
       for (int r = 0; r < rows; ++r) {
         const __m512i a = quad_at(x[r] + k);

@@ -5,12 +5,13 @@
 #include <immintrin.h>
 
 #include "kernels/igemm/igemm.h"
+#include "kernels/unroll.h"
 
 namespace halfeven::native {
 namespace {
 
 // rhe(m * sums) of 16 sums
-inline __m512i rounded(__m512i sums, const double* m) {
+HALFEVEN_INLINE __m512i rounded(__m512i sums, const double* m) {
   const __m512d magic = _mm512_set1_pd(0x1.8p52);
   const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
   const __m512d low = _mm512_cvtepi32_pd(_mm512_castsi512_si256(sums));
