@@ -77,7 +77,10 @@ def _keep_inferred(graph: onnx.GraphProto, inferred: list[onnx.ValueInfoProto]) 
     for output in graph.output:
         found = known.pop(output.name, None) or given.get(output.name)
         if found is not None:
+            declared = output.type.tensor_type.elem_type
             output.type.CopyFrom(found.type)
+            if declared and not found.type.tensor_type.elem_type:  # behind an operator that no inference knows
+                output.type.tensor_type.elem_type = declared
     del graph.value_info[:]
     graph.value_info.extend(known.values())
 

@@ -25,6 +25,7 @@ from halfeven.lower.match import find_site
 from halfeven.lower.open_products import lower_open_product
 from halfeven.lower.prepare import prepared
 from halfeven.lower.regions import exact, tables
+from halfeven.lower.residual import lower_residual
 from halfeven.lower.rules import RULES
 from halfeven.lower.site import NotLowered, Site, constant_of, operand_of
 from halfeven.numerics import affine
@@ -58,7 +59,7 @@ def lower(model: ir.Model, profile: str | Profile, *, strict: bool = False, name
         Under ``strict``, naming each float node and why; or for a node that cannot run at all.
     """
     profile = get_profile(profile)
-    model = prepared(model)
+    model = prepared(model, profile)
     graph = model.graph
     plan = _Plan()
     for node in graph:
@@ -112,7 +113,8 @@ def _by_rule(site: Site) -> list[Instruction]:
     rule = RULES.get(site.node.op_type) if site.node.domain in ("", "ai.onnx") else None
     if rule is None:
         raise NotLowered(f"{site.node.op_type} has no integer form here")
-    return rule(site)
+    found = lower_residual(site)
+    return rule(site) if found is None else found
 
 
 def _table(site: Site, quantize: ir.Node) -> list[Instruction] | None:

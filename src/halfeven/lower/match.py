@@ -111,6 +111,12 @@ def _behind_bias(node: ir.Node, profile: Profile) -> tuple[ir.Node, ir.Value | N
     return node, None
 
 
+def is_biased_product(value: ir.Value, profile: Profile) -> bool:
+    """Whether the value is a product with a constant added to each channel."""
+    node = value.producer()
+    return node is not None and _behind_bias(node, profile)[1] is not None
+
+
 def _one_a_channel(bias: ir.Value | None, product: ir.Node) -> bool:
     shape = None if bias is None or bias.shape is None else [int(n) for n in bias.shape if isinstance(n, int)]
     if shape is None:

@@ -10,13 +10,16 @@ import onnx_ir as ir
 from halfeven.interop.qoperator.moves import wrap_moves
 from halfeven.lower.prepare.before_moves import quantize_before_moves
 from halfeven.lower.prepare.casts import casts_are_codes
+from halfeven.lower.prepare.inner_codes import give_inner_codes
+from halfeven.numerics.profile import Profile
 
-PASSES = (casts_are_codes, wrap_moves, quantize_before_moves)
 
-
-def prepared(model: ir.Model) -> ir.Model:
+def prepared(model: ir.Model, profile: Profile) -> ir.Model:
     """A copy of the model after every pass; the given one stays as it is."""
     copy = model.clone()
-    for change in PASSES:
-        change(copy)
+    casts_are_codes(copy)
+    wrap_moves(copy)
+    quantize_before_moves(copy)
+    if give_inner_codes(copy, profile):
+        quantize_before_moves(copy)
     return copy

@@ -16,7 +16,9 @@ from halfeven.lower.regions.layout import F32, Reals
 from halfeven.lower.site import Site
 
 
-def evaluate(site: Site, region: Region, feeds: Mapping[ir.Value, F32], constants: Mapping[ir.Value, Reals]) -> Reals:
+def evaluate(
+    site: Site, region: Region, feeds: Mapping[ir.Value, F32 | Reals], constants: Mapping[ir.Value, Reals]
+) -> Reals:
     """The result, each operator as the function of its name."""
     known: dict[ir.Value, Reals] = {**constants, **{v: a.astype(np.float64) for v, a in feeds.items()}}
     with np.errstate(all="ignore"):

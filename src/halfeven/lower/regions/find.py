@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 
 from halfeven.interop.values import is_op
 from halfeven.lower.functions import FUNCTIONS
+from halfeven.lower.match import is_biased_product
 from halfeven.lower.site import NotLowered, Operand, Site, operand_of, real_constant
+from halfeven.numerics.profile import Profile
 
 TWO_INPUTS = ("Add", "Div", "Max", "Min", "Mul", "PRelu", "Pow", "Sub")
 A_CHANNEL = ("BatchNormalization",)  # constants along axis 1, whatever their shape
@@ -39,15 +42,26 @@ class Region:
         return tuple(dict.fromkeys(o.name for o in self.leaves.values()))
 
 
-def find_region(site: Site, result: ir.Value) -> Region:
-    """The elementwise operators that compute ``result`` from codes.
+Leaf = Callable[["ir.Value", Profile], Operand]
+
+
+def codes_behind(value: ir.Value, profile: Profile) -> Operand:
+    """The codes of a real value; NotLowered where it has none, or one scale a channel."""
+    operand = operand_of(value, profile)
+    if not operand.per_tensor:
+        raise NotLowered(f"its input '{value.name}' has one scale a channel")
+    return operand
+
+
+def find_region(site: Site, result: ir.Value, leaf: Leaf = codes_behind) -> Region:
+    """The elementwise operators that compute ``result`` from leaves, by default from codes.
 
     Raises
     ------
     NotLowered
         If something else takes part: a product, a value that is not quantized, codes of one scale a channel.
     """
-    finder = _Finder(site)
+    finder = _Finder(site, leaf)
     finder.visit(result)
     return Region(tuple(finder.nodes), finder.leaves, finder.constants, result)
 
@@ -55,8 +69,8 @@ def find_region(site: Site, result: ir.Value) -> Region:
 class _Finder:
     """Walks up from the result; each value once."""
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
+    def __init__(self, site: Site, leaf: Leaf) -> None:
+        self.site, self.leaf = site, leaf
         self.nodes: list[ir.Node] = []
         self.leaves: dict[ir.Value, Operand] = {}
         self.constants: dict[ir.Value, NDArray[np.float64]] = {}
@@ -69,8 +83,13 @@ class _Finder:
         if self._is_constant(value):
             return
         node = value.producer()
-        if not is_op(node, *FUNCTIONS, *TWO_INPUTS, *A_CHANNEL) or node is None or (value.index() or 0) != 0:
-            self._add_leaf(value)
+        if (
+            is_biased_product(value, self.site.profile)
+            or not is_op(node, *FUNCTIONS, *TWO_INPUTS, *A_CHANNEL)
+            or node is None
+            or (value.index() or 0) != 0
+        ):
+            self.leaves[value] = self.leaf(value, self.site.profile)
             return
         for operand in node.inputs:
             if operand is not None:
@@ -84,9 +103,3 @@ class _Finder:
         if known is not None:
             self.constants[value] = known
         return known is not None
-
-    def _add_leaf(self, value: ir.Value) -> None:
-        operand = operand_of(value, self.site.profile)
-        if not operand.per_tensor:
-            raise NotLowered(f"its input '{value.name}' has one scale a channel")
-        self.leaves[value] = operand

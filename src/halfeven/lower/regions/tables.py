@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,22 @@ from halfeven.numerics import affine
 BYTE, TABLE_BITS = 8, 16
 
 
+@dataclass(frozen=True)
+class Entries:
+    """What a region computes for all codes.
+
+    Attributes
+    ----------
+    operands : one or two tensors of codes.
+    axis : along which channels of the one operand have values of their own, or None.
+    reals : (codes,), (channels, codes) or (codes of the first, codes of the second).
+    """
+
+    operands: tuple[Operand, ...]
+    axis: int | None
+    reals: NDArray[Any]
+
+
 def lower(site: Site, quantize: ir.Node, evaluate: Evaluate) -> list[Instruction]:
     """``Q(f(DQ(x)))`` or ``Q(f(DQ(a), DQ(b)))``, f one elementwise operator or several.
 
@@ -31,38 +48,38 @@ def lower(site: Site, quantize: ir.Node, evaluate: Evaluate) -> list[Instruction
     if value is None:
         raise NotLowered("it quantizes nothing")
     region = find_region(site, value)
-    if len(region.codes) == 1:
-        return _of_one(site, region, evaluate)
-    if len(region.codes) == 2:  # noqa: PLR2004
-        return _of_two(site, region, evaluate)
-    raise NotLowered(f"it is computed of {len(region.codes)} tensors of codes")
+    found, function = entries(region, evaluate), _function(region)
+    table, (x, *others) = _codes(site, found.reals), found.operands
+    first = x.params.qtype.qmin
+    if others:
+        b = others[0]
+        return [PairTable(site.name, x.name, b.name, site.y, function, first, b.params.qtype.qmin, table)]
+    if found.axis is not None:
+        return [ChannelTable(site.name, x.name, site.y, function, first, found.axis, table)]
+    return [Table(site.name, x.name, site.y, function, first, table)]
 
 
-def _of_one(site: Site, region: Region, evaluate: Evaluate) -> list[Instruction]:
-    x = next(iter(region.leaves.values()))
-    place = _channel_place(region, x)
-    bits = x.params.qtype.bits
-    if bits > (TABLE_BITS if place is None else BYTE):
-        raise NotLowered(f"codes of {x.params.qtype} are too wide for a table")
-    first, function = x.params.qtype.qmin, _function(region)
-    if place is None:
-        table = _codes(site, layout.of_one(region, evaluate))
-        return [Table(site.name, x.name, site.y, function, first, table)]
-    axis, channels = place
-    table = _codes(site, layout.of_channels(region, evaluate, axis, channels, _rank(x)))
-    return [ChannelTable(site.name, x.name, site.y, function, first, axis, table)]
+def entries(region: Region, evaluate: Evaluate) -> Entries:
+    """Evaluate a region for all codes.
 
-
-def _of_two(site: Site, region: Region, evaluate: Evaluate) -> list[Instruction]:
-    a, b = ({o.name: o for o in region.leaves.values()}[name] for name in region.codes)
-    if max(a.params.qtype.bits, b.params.qtype.bits) > BYTE:
-        raise NotLowered("pairs of codes of over 8 bits are too many for a table")
-    for operand in (a, b):
-        if _channel_place(region, operand) is not None:
-            raise NotLowered("a constant of it varies along an axis")
-    table = _codes(site, layout.of_pairs(region, evaluate))
-    qmin = a.params.qtype.qmin, b.params.qtype.qmin
-    return [PairTable(site.name, a.name, b.name, site.y, _function(region), *qmin, table)]
+    Raises
+    ------
+    NotLowered
+        If it has over two tensors of codes, or codes too wide for a table.
+    """
+    operands = tuple({o.name: o for o in region.leaves.values()}[name] for name in region.codes)
+    places = {_channel_place(region, o) for o in operands}
+    bits = max((o.params.qtype.bits for o in operands), default=0)
+    if len(operands) == 1 and places == {None} and bits <= TABLE_BITS:
+        return Entries(operands, None, layout.of_one(region, evaluate))
+    if bits > BYTE:
+        raise NotLowered(f"codes of {bits} bits are too wide for a table here")
+    if len(operands) == 1:
+        ((axis, channels),) = (place for place in places if place is not None)
+        return Entries(operands, axis, layout.of_channels(region, evaluate, axis, channels, _rank(operands[0])))
+    if len(operands) != 2 or places != {None}:  # noqa: PLR2004
+        raise NotLowered("it is computed of over two tensors of codes, or of two and a constant that varies")
+    return Entries(operands, None, layout.of_pairs(region, evaluate))
 
 
 def _codes(site: Site, real: NDArray[Any]) -> NDArray[Any]:
