@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from halfeven.errors import DataError, ModelError, NotANumberError, ParameterError, UnavailableError, UnsupportedError
+from halfeven.errors import DataError, ModelError, NotANumberError, ParameterError, UnavailableError
 from halfeven.execute import run as execute
 from halfeven.execute.engine import Engine
 from halfeven.ir.program import Port, Program
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from halfeven.ptq.choice import RangeChoice
+    from halfeven.ptq.plan import Config, Plan
     from halfeven.ptq.quantize import Progress, PtqResult
     from halfeven.report.comparison import Comparison
 
@@ -225,8 +226,8 @@ def quantize_model(
     *,
     activations: QType | str = int8,
     weights: QType | str = int8,
-    config: Any = None,
-    method: RangeChoice | str = "default",
+    config: Config | None = None,
+    method: RangeChoice | str | None = None,
     profile: str | Profile = JOURNEY6,
     strict: bool = False,
     progress: Progress | bool | None = None,
@@ -239,8 +240,11 @@ def quantize_model(
     data : calibration samples: an iterable of dicts of arrays, an array or dict of arrays with a leading sample axis,
         a ``.npz``, a folder (``<folder>/<input>/<k>.npy``, or ``.npy`` files for a one-input model), or a DataLoader.
     activations, weights : code types.
+    config : a quant_config.json of the Journey 6 toolchain, or its contents as a dict; where it gives a type,
+        ``activations`` and ``weights`` do not count.
     method : how ranges are chosen: "default" (for each scale the best of the others, by the error at the results of
-        the operators that read it), "max", "percentile", "kl", "mse", or a Method or BestOf with its own options.
+        the operators that read it), "max", "percentile", "kl", "mse", or a Method, BestOf or BestModel with its own
+        options.
     profile : the arithmetic that the model is made for.
     strict : refuse a model of which a part would run in float32.
     progress : called with (done, total or None) samples; None or False for silence.
@@ -253,19 +257,32 @@ def quantize_model(
     from halfeven.lower import lower  # noqa: PLC0415
     from halfeven.ptq.quantize import quantize  # noqa: PLC0415
 
-    if config is not None:
-        raise UnsupportedError("quant_config.json is not read yet: leave config out")
     result = quantize(
         model,
         data,
         activations=activations,
         weights=weights,
         method=method,
+        config=config,
         profile=profile,
         progress=progress if callable(progress) else None,
     )
     program = lower(result.model, get_profile(profile), strict=strict, name=result.model.graph.name or "model")
     return QuantizedModel(result.model, program, str(getattr(model, "name", None) or _source(model)), result)
+
+
+def plan_quantization(
+    model: str | os.PathLike[str] | onnx.ModelProto,
+    *,
+    activations: QType | str = int8,
+    weights: QType | str = int8,
+    config: Config | None = None,
+    method: RangeChoice | str | None = None,
+) -> Plan:
+    """What :func:`quantize_model` would do, before any data: print it to see every node's setting and its source."""
+    from halfeven.ptq.quantize import plan_quantization as plan  # noqa: PLC0415
+
+    return plan(model, activations=activations, weights=weights, config=config, method=method)[1]
 
 
 def load(

@@ -122,7 +122,7 @@ def test_candidates_may_be_asymmetric(build: Build) -> None:
     x = RNG.normal(size=(64, 4)).astype(np.float32)
     choice = BestOf((Candidate(MAX, symmetric=True), Candidate(MAX, symmetric=False)))
     rows = {row.tensors[0]: row for row in quantize(model, x, method=choice).ranges}
-    assert rows["t"].method == "max, asymmetric"
+    assert rows["t"].method == "max (asymmetric)"
     assert rows["t"].params.qtype is int8
     assert rows["t"].params.zero_point < -100
 

@@ -81,7 +81,10 @@ def test_a_generator_is_read_once(build: Build) -> None:
     calls: list[tuple[int, int | None]] = []
     assert quantize(build(GRAPH, w=W, b=B), stream(), progress=lambda *c: calls.append(c)).samples == 32
     assert reads == 32
-    assert calls[-1] == (32, None)
+    assert calls == [(k, None) for k in range(1, 41)]  # and eight once more, to compare ranges
+    calls.clear()
+    quantize(build(GRAPH, w=W, b=B), X, progress=lambda *c: calls.append(c))
+    assert calls[-1] == (40, 40)
 
 
 def test_dead_channels_constant_tensors_and_dead_inputs(build: Build) -> None:

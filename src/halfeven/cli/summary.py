@@ -20,6 +20,8 @@ def print_quantized(model: QuantizedModel, source: Path, output: Path) -> None:
         out.print(f"the cleaned model is {result.equality}")
         for widened in result.widened:
             out.print(str(widened))
+        methods = Counter(row.method for row in result.ranges).most_common()
+        out.print(f"{len(result.ranges)} ranges: " + ", ".join(f"{n} by {method}" for method, n in methods))
         out.print(f"calibrated on {result.samples} samples, profile {model.profile.name}")
     kinds = Counter(type(i).__name__ for i in model.program)
     out.print(f"{len(model.program)} instructions: " + ", ".join(f"{n} {k}" for k, n in kinds.most_common()))

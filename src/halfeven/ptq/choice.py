@@ -1,4 +1,4 @@
-"""How ranges are chosen: by one method, or for each scale by the one that does its readers least harm."""
+"""How ranges are chosen: by one method, or by the best of some, for each scale or for the whole model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Candidate:
     symmetric: bool | None = None
 
     def __str__(self) -> str:
-        suffix = {None: "", True: ", symmetric", False: ", asymmetric"}[self.symmetric]
+        suffix = {None: "", True: " (symmetric)", False: " (asymmetric)"}[self.symmetric]
         return f"{self.method}{suffix}"
 
 
@@ -45,12 +45,43 @@ class BestOf:
         return Histogram
 
     def __str__(self) -> str:
-        return f"the best of {', '.join(map(str, self.candidates))} by {self.measure.value} at the readers' results"
+        if len(self.candidates) == 1:
+            return str(self.candidates[0])
+        return f"for each scale the best of {_listed(self.candidates)}, by {self.measure.value} at the readers' results"
+
+
+def _listed(candidates: tuple[Candidate, ...]) -> str:
+    return "; ".join(map(str, candidates))
 
 
 _PRESET: tuple[Method, ...] = (MAX, PERCENTILE, Percentile(99.999), KL, MSE)
+
+
+@dataclass(frozen=True)
+class BestModel:
+    """The candidate whose model, run in integers, is nearest to the float model at its outputs.
+
+    Attributes
+    ----------
+    candidates : each is taken for every scale of a model; of equals the first is taken.
+    measure : of the difference, summed over the outputs. samples : on how many it is measured.
+    """
+
+    candidates: tuple[Candidate, ...]
+    measure: Measure = Measure.COSINE
+    samples: int = 8
+
+    @property
+    def statistics(self) -> type[Histogram]:
+        """What it needs."""
+        return Histogram
+
+    def __str__(self) -> str:
+        return f"for all the best of {_listed(self.candidates)}, by {self.measure.value} at the model's outputs"
+
+
 DEFAULT = BestOf(tuple(Candidate(method) for method in _PRESET))
-RangeChoice = Method | BestOf
+RangeChoice = Method | BestOf | BestModel
 NAMES = ("default", *(m.name for m in NAMED))
 
 

@@ -12,14 +12,14 @@ import onnx_ir as ir
 
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import Profile
-from halfeven.ptq.choice import BestOf, Candidate, RangeChoice
+from halfeven.ptq.choice import BestOf, Candidate
 from halfeven.ptq.code_types import Scale
 from halfeven.ptq.difference import Difference, Measure
 from halfeven.ptq.groups import MOVING
 from halfeven.ptq.keep import Sample
-from halfeven.ptq.placement import PlacedBlock, Placement
+from halfeven.ptq.placement import Placement
 from halfeven.ptq.readers import Trial, measure
-from halfeven.ranges import Codes, Histogram, Statistics, choose_range
+from halfeven.ranges import Codes, Histogram, Method, Statistics, choose_range
 from halfeven.ranges.mse import expected_error
 
 
@@ -31,7 +31,8 @@ class TensorRange:
     ----------
     lo, hi : the chosen range. method : by which.
     seen_lo, seen_hi : of the finite values seen. infinite : how many infinities were seen; they set no range.
-    readers : blocks that read these codes where the tensors themselves have wider ones; empty for their own codes.
+    reads : (block's operator, tensor) of the blocks that read these codes, where the tensors have wider ones; empty for
+        the tensors' own codes.
     """
 
     tensors: tuple[str, ...]
@@ -42,7 +43,7 @@ class TensorRange:
     infinite: int
     params: AffineParams
     method: str = "max"
-    readers: tuple[str, ...] = ()
+    reads: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ class _Tried:
 
 
 def choose_scales(
-    scales: Sequence[Scale], seen: Mapping[str, Statistics], choice: RangeChoice, model: Float
+    scales: Sequence[Scale], seen: Mapping[str, Statistics], choice: Method | BestOf, model: Float
 ) -> tuple[TensorRange, ...]:
     """One row a scale, in their order.
 
@@ -77,7 +78,7 @@ def choose_scales(
         If the float model cannot run on a sample.
     """
     together = [reduce(lambda a, b: a.merge(b), _statistics(scale, seen)) for scale in scales]
-    candidates = choice.candidates if isinstance(choice, BestOf) else (Candidate(choice),)
+    candidates = (Candidate(choice),) if not isinstance(choice, BestOf) else choice.candidates
     tried = [_tried(scale, statistics, candidates) for scale, statistics in zip(scales, together, strict=True)]
     best = _best(scales, together, tried, choice, model) if isinstance(choice, BestOf) else [0] * len(scales)
     rows = zip(scales, together, tried, best, strict=True)
@@ -110,7 +111,7 @@ def _row(scale: Scale, statistics: Any, chosen: _Tried) -> TensorRange:
         statistics.inf,
         chosen.params,
         str(chosen.candidate),
-        () if scale.readers is None else tuple(sorted(scale.readers)),
+        tuple(sorted(scale.reads or ())),
     )
 
 
@@ -128,7 +129,7 @@ def _best(
     open_ = [
         k
         for k, (scale, options) in enumerate(zip(scales, tried, strict=True))
-        if len(options) > 1 and (scale.readers is not None or not outputs & set(scale.group.tensors))
+        if len(options) > 1 and (scale.reads is not None or not outputs & set(scale.group.tensors))
     ]
     trials = [_trials(scales[k], scales, tried[k], model.placement) for k in open_]
     flat = [trial for some in trials for trial in some]
@@ -145,19 +146,14 @@ def _trials(
 ) -> tuple[Trial, ...]:
     """The tensors alone, then one for each computing block that reads the scale."""
     params = tuple(option.params for option in options)
-    narrower = [s.readers for s in scales if s.group is scale.group and s.readers is not None]
-    readers = [
-        block
-        for block in placement.blocks
-        if block.role not in MOVING
-        and set(block.operands) & set(scale.group.tensors)
-        and scale.is_read_by(block.node, frozenset().union(*narrower))
-    ]
-    return Trial(scale.group.observed, params), *(Trial(_operands(b, scale), params, b) for b in readers)
-
-
-def _operands(block: PlacedBlock, scale: Scale) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in block.operands if name in scale.group.tensors))
+    elsewhere = {read for s in scales if s.group is scale.group for read in s.reads or ()}
+    found = [Trial(scale.group.observed, params)]
+    for block in placement.blocks:
+        reads = {(block.node, t) for t in block.operands if t in scale.group.tensors and block.role not in MOVING}
+        mine = reads - elsewhere if scale.reads is None else reads & scale.reads
+        if mine:
+            found.append(Trial(tuple(sorted(tensor for _, tensor in mine)), params, block))
+    return tuple(found)
 
 
 def _errors(

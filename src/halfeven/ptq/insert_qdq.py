@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
 
 import onnx_ir as ir
@@ -10,6 +9,7 @@ import onnx_ir as ir
 from halfeven.interop.names import fresh_name
 from halfeven.interop.qdq import codes_value, dequantize_linear, insert, quantize_linear
 from halfeven.numerics.params import AffineParams
+from halfeven.ptq.activations import Activations
 from halfeven.ptq.operators import operator_of
 from halfeven.ptq.placement import Placement, Product
 from halfeven.ptq.weights import Constant, Constants
@@ -17,19 +17,20 @@ from halfeven.ptq.weights import Constant, Constants
 SUFFIXES = ("_scale", "_zero_point", "_quantized", "_dequantized", "_quantize", "_dequantize")
 
 
-def insert_qdq(
-    model: ir.Model, placement: Placement, activations: Mapping[str, AffineParams], constants: Constants
-) -> ir.Model:
+def insert_qdq(model: ir.Model, placement: Placement, activations: Activations, constants: Constants) -> ir.Model:
     """Write Q and DQ nodes into a copy of ``model``.
 
     - An activation that carries codes has one QuantizeLinear and one DequantizeLinear behind it. Everything that reads
       it reads the latter; where a float node makes it, only integer operators do.
+    - A block that reads an activation in fewer bits has another pair before it, behind the first.
     - Weights, biases (int32) and constant operands are codes in initializers, each with one DequantizeLinear.
     - Inputs and outputs keep their names and stay float32.
     """
     writer = _Writer(model.clone(), placement)
     for name in placement.tensors:
-        writer.activation(name, activations[name])
+        writer.activation(name, activations.own[name])
+    for (node, name), params in activations.narrower.items():
+        writer.narrower(node, name, params)
     for name in placement.constants:
         writer.operand(name, constants.others[name])
     for product in placement.products:
@@ -52,22 +53,40 @@ class _Writer:
         self._values = {str(v.name): v for v in self._graph.inputs} | dict(self._graph.initializers)
         self._values |= {str(v.name): v for node in nodes for v in node.outputs}
         self._reals: dict[Constant, ir.Value] = {}
+        self._activations: dict[str, ir.Value] = {}  # the reals behind their codes
+        self._narrowed: dict[tuple[str, AffineParams], ir.Value] = {}
         self._taken = {*self._values, *self._nodes}
 
     def activation(self, name: str, params: AffineParams) -> None:
         """Put Q and DQ behind the value."""
         value, label = self._values[name], self._label(name)
-        producer = value.producer()
-        behind = self._first if producer is None else self._next.get(producer)
+        producer, behind = value.producer(), self._behind(value)
         uses = list(value.uses())
         codes = insert(self._graph, quantize_linear(value, params, label), before=behind)
         real = insert(self._graph, dequantize_linear(codes, params, label), before=behind)
+        self._activations[name] = real
         everywhere = producer is None or producer in self._integer
         for use in uses:
             if everywhere or self._reads_codes(use.node, use.idx):
                 use.node.replace_input_with(use.idx, real)
         if everywhere and producer is not None and value.is_graph_output():
             self._hand_out(value, real)
+
+    def narrower(self, node: str, name: str, params: AffineParams) -> None:
+        """Let one operator read the activation in other codes."""
+        reader, real = self._nodes[node], self._activations[name]
+        if (name, params) not in self._narrowed:
+            label, behind = self._label(f"{name}_{params.qtype}"), self._behind(self._values[name])
+            codes = insert(self._graph, quantize_linear(real, params, label), before=behind)
+            self._narrowed[name, params] = insert(self._graph, dequantize_linear(codes, params, label), before=behind)
+        for index, value in enumerate(reader.inputs):
+            if value is real and self._reads_codes(reader, index):
+                reader.replace_input_with(index, self._narrowed[name, params])
+
+    def _behind(self, value: ir.Value) -> ir.Node | None:
+        """The node before which something stands behind the value."""
+        producer = value.producer()
+        return self._first if producer is None else self._next.get(producer)
 
     def _hand_out(self, value: ir.Value, real: ir.Value) -> None:
         """Make ``real`` the output, under the name that it has always had."""

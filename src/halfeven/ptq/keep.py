@@ -18,7 +18,7 @@ class Keeper:
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._kept: list[tuple[bytes, Sample]] = []
 
     def watch(self, stream: Iterable[Sample]) -> Iterator[Sample]:
@@ -28,15 +28,15 @@ class Keeper:
             yield sample
 
     def _see(self, sample: Sample) -> None:
-        if not self._most:
+        if not self.most:
             return
         digest = digest_of(sample)
-        last = self._kept[-1][0] if len(self._kept) >= self._most else None
+        last = self._kept[-1][0] if len(self._kept) >= self.most else None
         if (last is not None and digest >= last) or any(digest == known for known, _ in self._kept):
             return
         copy = {name: np.array(array) for name, array in sample.items()}  # a stream may hand out one buffer again
         insort(self._kept, (digest, copy), key=lambda pair: pair[0])
-        del self._kept[self._most :]
+        del self._kept[self.most :]
 
     @property
     def samples(self) -> tuple[Sample, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -12,24 +13,27 @@ import onnx
 import onnx_ir as ir
 
 from halfeven import interop
-from halfeven.errors import ModelError, ParameterError, UnsupportedError
+from halfeven.errors import ModelError, UnsupportedError
 from halfeven.interop import CleanUp, Equality
 from halfeven.interop.values import constant
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
-from halfeven.numerics.qtype import QType, get_qtype, int8, int16, int32
+from halfeven.numerics.qtype import QType, int8
+from halfeven.ptq.activations import Activations
+from halfeven.ptq.best_model import nearest_model
 from halfeven.ptq.calibrate import Progress, calibrate
-from halfeven.ptq.choice import BestOf, RangeChoice, get_choice
+from halfeven.ptq.choice import BestModel, BestOf, RangeChoice
 from halfeven.ptq.choose_scales import Float, TensorRange, choose_scales
-from halfeven.ptq.code_types import one_type
+from halfeven.ptq.config import NodeSetting
 from halfeven.ptq.data import count_samples, samples
 from halfeven.ptq.insert_qdq import insert_qdq
-from halfeven.ptq.keep import Keeper
-from halfeven.ptq.placement import Placement, place
+from halfeven.ptq.keep import Keeper, Sample
+from halfeven.ptq.placement import Placement
+from halfeven.ptq.plan import Config, Plan, make_plan
 from halfeven.ptq.weights import Widened, quantize_constants
-from halfeven.ranges import Codes
+from halfeven.ranges import Statistics
 
-__all__ = ["Progress", "PtqResult", "TensorRange", "quantize"]
+__all__ = ["Progress", "PtqResult", "TensorRange", "plan_quantization", "quantize"]
 
 COMPARED = 4  # samples on which the cleaned model is compared with the original
 
@@ -46,6 +50,7 @@ class PtqResult:
     placement : what carries codes. ranges : one row a scale of activations.
     widened : weights whose scale was raised so that the bias fits.
     samples : how many were seen.
+    settings : what was asked of each node. warnings : remarks on the configuration, one line each.
     """
 
     model: ir.Model
@@ -55,11 +60,13 @@ class PtqResult:
     ranges: tuple[TensorRange, ...]
     widened: tuple[Widened, ...]
     samples: int
+    settings: tuple[NodeSetting, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def params(self) -> dict[str, AffineParams]:
         """Parameters of every activation that carries codes."""
-        return {name: row.params for row in self.ranges for name in row.tensors}
+        return {name: row.params for row in self.ranges if not row.reads for name in row.tensors}
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,8 @@ def quantize(
     *,
     activations: QType | str = int8,
     weights: QType | str = int8,
-    method: RangeChoice | str = "default",
+    method: RangeChoice | str | None = None,
+    config: Config | None = None,
     profile: Profile | str = JOURNEY6,
     progress: Progress | None = None,
 ) -> PtqResult:
@@ -88,56 +96,108 @@ def quantize(
     activations : codes of activations: signed ones symmetric (int8, int16), unsigned ones asymmetric.
     weights : codes of weights, symmetric, one scale for each output channel: int4, int8, int16.
     method : how ranges are chosen: "default" (for each scale the best of the others, by the error at its readers),
-        "max", "percentile", "kl", "mse", or a :class:`~halfeven.ranges.Method` or
-        :class:`~halfeven.ptq.choice.BestOf`.
+        "max", "percentile", "kl", "mse", or a :class:`~halfeven.ranges.Method`,
+        :class:`~halfeven.ptq.choice.BestOf` or :class:`~halfeven.ptq.choice.BestModel`.
+    config : a quant_config.json, or its contents. Where it speaks, ``activations`` and ``weights`` do not count.
     profile : the arithmetic that the model is made for; the file names it.
-    progress : called with (samples done, their number or None).
+    progress : called with (samples done, their number or None); samples on which ranges are compared count again.
 
     Raises
     ------
     ModelError, DataError, ParameterError, UnsupportedError
         In one line: the node, tensor, file or sample at fault, what was expected, what to do.
     """
-    profile, choice = get_profile(profile), get_choice(method)
-    codes, weight_codes = Codes.of(_activation_type(activations)), _weight_type(weights)
-    cleaned = interop.clean_up(_read_float(model))
-    placement = place(cleaned.model)
-    _check_some_integer(placement, model)
+    profile = get_profile(profile)
+    cleaned, plan = plan_quantization(model, activations=activations, weights=weights, method=method, config=config)
+    seen = _see(model, cleaned, plan, data, progress)
+    ranges = _ranges(cleaned, plan, seen, profile, progress)
+    made, widened = _write(cleaned, plan, ranges)
+    _sign(made, model, profile)
+    return PtqResult(
+        made, cleaned, seen.equality, plan.placement, ranges, widened, seen.count, plan.settings, plan.warnings
+    )
+
+
+def plan_quantization(
+    model: str | os.PathLike[str] | onnx.ModelProto,
+    *,
+    activations: QType | str = int8,
+    weights: QType | str = int8,
+    method: RangeChoice | str | None = None,
+    config: Config | None = None,
+) -> tuple[CleanUp, Plan]:
+    """The cleaned-up model and what :func:`quantize` would do to it; print the plan to see every node's setting."""
+    read = _read_float(model)
+    cleaned = interop.clean_up(read)
+    plan = make_plan(
+        cleaned.model,
+        {str(node.name) for node in read.graph},
+        activations=activations,
+        weights=weights,
+        method=method,
+        config=config,
+    )
+    _check_some_integer(plan.placement, model)
+    return cleaned, plan
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What the samples showed, and those that were kept. ``total``: their number and that of the kept, if known."""
+
+    statistics: Mapping[str, Statistics]
+    equality: Equality
+    kept: Sequence[Sample]
+    count: int
+    total: int | None
+
+
+def _see(
+    model: str | os.PathLike[str] | onnx.ModelProto,
+    cleaned: CleanUp,
+    plan: Plan,
+    data: Any,
+    progress: Progress | None,
+) -> _Seen:
     inputs = _inputs(cleaned.model)
-    keeper = Keeper(choice.samples if isinstance(choice, BestOf) else 0)
+    keeper = Keeper(plan.choice.samples if isinstance(plan.choice, (BestOf, BestModel)) else 0)
     stream = keeper.watch(samples(data, inputs))
     first = list(islice(stream, COMPARED))
     equality = interop.check_equal(model, cleaned.model, first)
+    known = count_samples(data, inputs) if progress else None
+    total = None if known is None else known + min(known, keeper.most)
     seen, count = calibrate(
         cleaned.model,
-        placement.observed,
+        plan.placement.observed,
         chain(first, stream),
         progress,
-        kind=choice.statistics,
-        total=count_samples(data, inputs) if progress else None,
+        kind=plan.choice.statistics,
+        total=total,
     )
-    types = one_type(placement, codes, weight_codes)
-    measured_on = Float(cleaned.model, placement, keeper.samples, profile)
-    ranges = choose_scales(types.scales, seen, choice, measured_on)
-    params = {name: row.params for row in ranges for name in row.tensors}
-    constants = quantize_constants(_constants(cleaned.model), placement, params, weight_codes)
-    made = insert_qdq(cleaned.model, placement, params, constants)
-    _sign(made, model, profile)
-    return PtqResult(made, cleaned, equality, placement, ranges, constants.widened, count)
+    return _Seen(seen, equality, keeper.samples, count, total)
 
 
-def _activation_type(activations: QType | str) -> QType:
-    qtype = get_qtype(activations)
-    if qtype is int32 or qtype.bits < int8.bits:
-        raise ParameterError(f"activations can be int8, uint8, int16 or uint16, not {qtype}")
-    return qtype
+def _ranges(
+    cleaned: CleanUp, plan: Plan, seen: _Seen, profile: Profile, progress: Progress | None
+) -> tuple[TensorRange, ...]:
+    def again(done: int) -> None:
+        if progress is not None:
+            progress(seen.count + done, seen.total)
+
+    measured_on = Float(cleaned.model, plan.placement, seen.kept, profile, again)
+    choice = plan.choice
+    if not isinstance(choice, BestModel):
+        return choose_scales(plan.types.scales, seen.statistics, choice, measured_on)
+    options = [BestOf((candidate,)) for candidate in choice.candidates]
+    found = [choose_scales(plan.types.scales, seen.statistics, option, measured_on) for option in options]
+    made = [_write(cleaned, plan, ranges)[0] for ranges in found]
+    return found[nearest_model(cleaned.model, made, seen.kept, profile, choice.measure, again)]
 
 
-def _weight_type(weights: QType | str) -> QType:
-    qtype = get_qtype(weights)
-    if not qtype.signed or qtype.bits > int16.bits:
-        raise ParameterError(f"weights can be int4, int8 or int16, not {qtype}")
-    return qtype
+def _write(cleaned: CleanUp, plan: Plan, ranges: Sequence[TensorRange]) -> tuple[ir.Model, tuple[Widened, ...]]:
+    activations = Activations.of(ranges)
+    constants = quantize_constants(_constants(cleaned.model), plan.placement, activations, plan.types)
+    return insert_qdq(cleaned.model, plan.placement, activations, constants), constants.widened
 
 
 def _read_float(model: str | os.PathLike[str] | onnx.ModelProto) -> ir.Model:

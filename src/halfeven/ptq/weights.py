@@ -13,6 +13,8 @@ from halfeven.numerics import affine
 from halfeven.numerics.params import SMALLEST_NORMAL, AffineParams, choose_params
 from halfeven.numerics.product import quantize_bias
 from halfeven.numerics.qtype import QType, int32
+from halfeven.ptq.activations import Activations
+from halfeven.ptq.code_types import CodeTypes
 from halfeven.ptq.placement import Placement, Product
 from halfeven.ranges import MinMax
 
@@ -147,10 +149,7 @@ class Constants:
 
 
 def quantize_constants(
-    arrays: Mapping[str, Array],
-    placement: Placement,
-    activations: Mapping[str, AffineParams],
-    weights: QType,
+    arrays: Mapping[str, Array], placement: Placement, activations: Activations, types: CodeTypes
 ) -> Constants:
     """Codes of every constant of a model.
 
@@ -158,31 +157,30 @@ def quantize_constants(
     ----------
     arrays : constants by name.
     activations : parameters of every activation that carries codes.
-    weights : the codes of weights; constant operands have those of the activations.
+    types : the codes of weights and of constant operands.
 
     Raises
     ------
     ModelError, ParameterError
         If a constant holds NaN, or a bias has no scale.
     """
-    by_weight: dict[tuple[str, int], list[Product]] = {}
+    by_weight: dict[tuple[str, int, QType], list[Product]] = {}
     for product in placement.products:
-        by_weight.setdefault((product.weight, product.axis), []).append(product)
+        by_weight.setdefault((product.weight, product.axis, types.weights[product.node]), []).append(product)
     done, biases, widened = {}, {}, []
-    for (name, axis), products in by_weight.items():
+    for (name, axis, qtype), products in by_weight.items():
         readers = [_reader(p, arrays, activations) for p in products if p.bias is not None]
-        params, raised = weight_params(arrays[name], axis, weights, readers)
+        params, raised = weight_params(arrays[name], axis, qtype, readers)
         widened += [raised] if raised else []
         done.update(dict.fromkeys(products, Constant(affine.quantize(arrays[name], params), params)))
         for reader in readers:
             shape = (*arrays[str(reader.product.bias)].shape[:-1], reader.bias.size)
             biases[reader.product] = bias_constant(reader, params, shape)
-    qtype = next(iter(activations.values())).qtype
-    others = {name: quantize_constant(name, arrays[name], qtype) for name in placement.constants}
+    others = {name: quantize_constant(name, arrays[name], types.constants[name]) for name in placement.constants}
     return Constants(done, biases, others, tuple(widened))
 
 
-def _reader(product: Product, arrays: Mapping[str, Array], activations: Mapping[str, AffineParams]) -> Reader:
+def _reader(product: Product, arrays: Mapping[str, Array], activations: Activations) -> Reader:
     channels = arrays[product.weight].shape[product.axis] * product.group
     bias = np.broadcast_to(arrays[str(product.bias)].reshape(-1), (channels,))
-    return Reader(product, float(activations[product.x].scale), bias)
+    return Reader(product, float(activations.read_by(product.node, product.x).scale), bias)

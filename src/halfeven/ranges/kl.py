@@ -42,7 +42,7 @@ class Kl:
         return kl_range(statistics, codes, self.bins)
 
     def __str__(self) -> str:
-        return f"kl, {self.bins} bins"
+        return f"kl {self.bins} bins"
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,137 @@
+"""What is to be done to a model, before any data are seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import onnx_ir as ir
+
+from halfeven.errors import ParameterError
+from halfeven.numerics.qtype import QType, get_qtype, int8, int16, int32
+from halfeven.ptq.choice import RangeChoice, get_choice
+from halfeven.ptq.code_types import CodeTypes, resolved_types
+from halfeven.ptq.config import NodeSetting, QuantConfig, read_config, resolve
+from halfeven.ptq.config.ranges import range_choice
+from halfeven.ptq.config.resolve import DEFAULT
+from halfeven.ptq.config.words import FLOAT32
+from halfeven.ptq.placement import Placement, place
+
+Config = str | os.PathLike[str] | Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Where codes go, of which types, and how their ranges are chosen.
+
+    Attributes
+    ----------
+    settings : of every node, and where each comes from.
+    warnings : what of the configuration was read with a remark, or changes nothing; one line each.
+    """
+
+    placement: Placement
+    types: CodeTypes
+    choice: RangeChoice
+    settings: tuple[NodeSetting, ...]
+    warnings: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """One line a node: what it reads in which type, its weight, the entry that says so."""
+        inside = {name: block.node for block in self.placement.blocks for name in block.nodes[1:]}
+        in_float = {node.name: node.reason for node in self.placement.float_nodes}
+        rows = [("node", "operator", "reads", "weight", "from")]
+        for s in self.settings:
+            if s.node in inside:
+                rows.append((s.node, s.operator, f"inside {inside[s.node]}", "-", "-"))
+            elif s.node in in_float:
+                rows.append((s.node, s.operator, f"float32: {in_float[s.node]}", "-", s.source))
+            elif s.inputs:
+                reads = ", ".join(f"{i.tensor} {i.qtype}" for i in s.inputs if not i.is_weight)
+                said = (i.source for i in s.inputs if not (i.is_weight and i.source == DEFAULT))
+                places = dict.fromkeys([s.source, *said])
+                rows.append((s.node, s.operator, reads, str(s.weight or "-"), ", ".join(places)))
+            else:
+                rows.append((s.node, s.operator, "no codes", "-", "-"))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        return "\n".join([f"ranges: {self.choice}", *lines])
+
+
+def make_plan(
+    cleaned: ir.Model,
+    original: Collection[str],
+    *,
+    activations: QType | str = int8,
+    weights: QType | str = int8,
+    method: RangeChoice | str | None = None,
+    config: Config | None = None,
+) -> Plan:
+    """The plan for a cleaned-up model.
+
+    Parameters
+    ----------
+    original : names of the nodes before the clean-up.
+    activations, weights, method : as of :func:`halfeven.ptq.quantize.quantize`; where the configuration speaks, it
+        counts.
+
+    Raises
+    ------
+    ParameterError, UnsupportedError, OSError
+        If a type, a method or the configuration cannot be.
+    """
+    read = QuantConfig("") if config is None else read_config(config)
+    codes, weight = _activation_type(activations), _weight_type(weights)
+    if config is not None and not codes.signed:
+        raise ParameterError(f"a configuration is for int8 or int16 activations, not {codes}: set 'asymmetric' in it")
+    settings = resolve(read, cleaned, activations=codes, weights=weight, original=original)
+    keep = {s.node: f"{s.source} keeps it in float32" for s in settings if s.qtype == FLOAT32}
+    placement = place(cleaned, keep)
+    outputs = dict.fromkeys((str(v.name) for v in cleaned.graph.outputs), read.model_output_type)
+    types = resolved_types(placement, settings, outputs, symmetric=codes.signed)
+    warnings = (*read.warnings, *_without_effect(read, settings, placement))
+    return Plan(placement, types, _choice(method, read), settings, warnings)
+
+
+def _choice(method: RangeChoice | str | None, config: QuantConfig) -> RangeChoice:
+    asked = range_choice(config)
+    if asked is None:
+        return get_choice("default" if method is None else method)
+    if method is not None:
+        raise ParameterError(
+            f"the ranges' method is given twice, as {method} and by {config.source}: leave one of them out"
+        )
+    return asked
+
+
+def _activation_type(activations: QType | str) -> QType:
+    qtype = get_qtype(activations)
+    if qtype is int32 or qtype.bits < int8.bits:
+        raise ParameterError(f"activations can be int8, uint8, int16 or uint16, not {qtype}")
+    return qtype
+
+
+def _weight_type(weights: QType | str) -> QType:
+    qtype = get_qtype(weights)
+    if not qtype.signed or qtype.bits > int16.bits:
+        raise ParameterError(f"weights can be int4, int8 or int16, not {qtype}")
+    return qtype
+
+
+def _without_effect(config: QuantConfig, settings: Sequence[NodeSetting], placement: Placement) -> Iterator[str]:
+    """Entries of the configuration that name something to which they do nothing."""
+    operators = {s.operator for s in settings}
+    for operator in config.ops:
+        if operator not in operators:
+            yield f"{config.source}: op_config.{operator}: has no effect: the cleaned model has no {operator}"
+    inside = {name: block.node for block in placement.blocks for name in block.nodes[1:]}
+    in_float = {node.name: node.reason for node in placement.float_nodes}
+    kept = {s.node for s in settings if s.qtype == FLOAT32}
+    for name in config.nodes:
+        where = f"{config.source}: node_config.{name}: has no effect"
+        if name in inside:
+            yield f"{where}: it is computed inside '{inside[name]}', with no codes between"
+        elif name in in_float and name not in kept:
+            yield f"{where}: the node runs in float32, {in_float[name]}"
