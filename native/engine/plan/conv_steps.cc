@@ -33,6 +33,9 @@ void* scratch_of(std::int64_t bytes) {
   return scratch.data();
 }
 
+// Multiply-adds that take about as long as moving a byte.
+double macs_a_byte(const IgemmFormat& format) { return format.writes_codes ? 32 : format.wide ? 8 : 1; }
+
 // How a product is cut: blocks of rows, and ranges of panels.
 struct Cut {
   std::int64_t rows;
@@ -81,7 +84,9 @@ void ProductStep::place(std::span<const std::int64_t> places) {
 void ProductStep::run(const Frame& frame) const {
   const double macs = static_cast<double>(place_.rows * weights_->columns()) *
                       static_cast<double>(weights_->taps() * weights_->depth());
-  const int threads = threads_for(frame, macs);
+  constexpr double weights_share = 0.25;  // few rows: what counts is how fast the weights come
+  const double work = macs / macs_a_byte(weights_->format()) + static_cast<double>(weights_->bytes()) * weights_share;
+  const int threads = threads_for(frame, work);
   IgemmTask task = weights_->task();
   task.input = frame.at(place_.x) + place_.x_offset;
   task.row_stride = gather_.row_stride;
@@ -161,7 +166,8 @@ void DepthwiseStep::run(const Frame& frame) const {
   task.out = frame.at(place_.y) + place_.y_offset;
   task.out_stride = place_.y_stride;
   task.rule = code_rule(*finish_.rescale);
-  for_each_part(place_.rows, 1, threads_for(frame, macs), [&](std::int64_t begin, std::int64_t end) {
+  const double work = weights_->writes_codes() ? macs / 8 : macs;
+  for_each_part(place_.rows, 1, threads_for(frame, work), [&](std::int64_t begin, std::int64_t end) {
     DepthwiseTask part = task;
     part.row_begin = begin;
     part.row_end = end;
