@@ -4,6 +4,7 @@
 #include "kernels/eltwise/codes.h"
 #include "kernels/eltwise/eltwise.h"
 #include "kernels/slopes/slopes.h"
+#include "kernels/sums/sums.h"
 #include "kernels/table/table.h"
 
 namespace halfeven::bindings {
@@ -89,6 +90,41 @@ void slopes(const InArray& x, const OutArray& out, std::int64_t x_zero_point,
   native::slopes(task, first, second, out.data(), run.parallel);
 }
 
+void add_sums(const InArray& a, const InArray& b, const OutArray& out, std::int64_t b_zero_point,
+              const Parameters<std::int64_t>& a_multiplier, const Parameters<std::int64_t>& b_multiplier,
+              const Parameters<std::int64_t>& shift, std::int64_t zero_point, std::int64_t qmin, std::int64_t qmax,
+              int threads) {
+  check_rank(a, "a", 3);
+  check_size("b", b.size(), a.size());
+  check_size("out", out.size(), a.size());
+  if (codes_of(a, "a") != native::Type::s32) throw nb::type_error("a must hold int32 sums");
+  if (a_multiplier.size() != 1) check_size("a_multiplier", a_multiplier.size(), a.shape(1));
+  check_size("b_multiplier", b_multiplier.size(), a_multiplier.size());
+  check_size("shift", shift.size(), a_multiplier.size());
+  for (const std::int64_t k : span_of(shift)) {
+    if (k < 0 || k > 62) throw nb::value_error("a shift must lie in [0, 62]");
+  }
+  const native::Type type = codes_of(out, "out");
+  check_clamp(qmin, qmax, type);
+  const native::AddSums task{static_cast<const std::int32_t*>(a.data()),
+                             b.data(),
+                             codes_of(b, "b"),
+                             b_zero_point,
+                             extent_of(a, 0),
+                             extent_of(a, 1),
+                             extent_of(a, 2),
+                             span_of(a_multiplier),
+                             span_of(b_multiplier),
+                             span_of(shift),
+                             zero_point,
+                             qmin,
+                             qmax,
+                             type};
+  const Run run(-1, threads, static_cast<double>(out.size()) * 2);
+  const nb::gil_scoped_release release;
+  native::add_sums(task, out.data(), run.parallel);
+}
+
 void rescale_codes(const InArray& x, const OutArray& out, std::int64_t x_zero_point, const native::Rescale& rescale,
                    int isa, int threads) {
   check_size("out", out.size(), x.size());
@@ -137,6 +173,11 @@ void bind_pointwise(nb::module_& m) {
       arg("above_sign").noconvert(), arg("above"), arg("below_sign").noconvert(), arg("below"), arg("isa") = -1,
       arg("threads") = 0,
       "Write clamp(round(sign * M * (x - Zx)) + Z) to out, M and sign by the side of Zx and the middle of three axes.");
+  m.def(
+      "add_sums", &add_sums, arg("a").noconvert(), arg("b").noconvert(), arg("out").noconvert(), arg("b_zero_point"),
+      arg("a_multiplier").noconvert(), arg("b_multiplier").noconvert(), arg("shift").noconvert(), arg("zero_point"),
+      arg("qmin"), arg("qmax"), arg("threads") = 0,
+      "Write clamp(rhe((a A + (b - Zb) B) / 2^shift) + Z) to out, a int32 sums, channels in the middle of three axes.");
   m.def("rescale_codes", &rescale_codes, arg("x").noconvert(), arg("out").noconvert(), arg("x_zero_point"),
         arg("rescale"), arg("isa") = -1, arg("threads") = 0, "Write clamp(round(M * (x - Zx)) + Z) to out.");
   m.def("look_up", &look_up, arg("x").noconvert(), arg("out").noconvert(), arg("first"), arg("entries").noconvert(),

@@ -185,6 +185,19 @@ def slopes(
     isa: int = -1,
     threads: int = 0,
 ) -> None: ...
+def add_sums(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    out: NDArray[Any],
+    b_zero_point: int,
+    a_multiplier: NDArray[np.int64],
+    b_multiplier: NDArray[np.int64],
+    shift: NDArray[np.int64],
+    zero_point: int,
+    qmin: int,
+    qmax: int,
+    threads: int = 0,
+) -> None: ...
 def rescale_codes(
     x: NDArray[Any], out: NDArray[Any], x_zero_point: int, rescale: Rescale, isa: int = -1, threads: int = 0
 ) -> None: ...

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from draw import ACTIVATIONS, TARGETS, WEIGHTS, Array, Case, Draw, bias, farthest, weight_zero
 from random_normalize import normalize
-from random_pointwise import divide, pair, slopes
+from random_pointwise import add_sums, divide, pair, slopes
 from random_select import extreme, mask, reduce_extreme, reduce_sum, resize_linear, where
 from random_transposed import conv_transpose
 
@@ -290,7 +290,7 @@ KINDS: dict[str, Callable[[Draw], Case]] = {
         conv, depthwise, conv_transpose, linear, matmul, add, mul, divide, slopes, requantize, table, max_pool,
         average_pool, reduce_mean, softmax, normalize, quantize, dequantize, concat, reshape, flatten, transpose,
         squeeze, unsqueeze, slice_, gather, expand, tile, pad, depth_to_space, space_to_depth, resize_nearest,
-        extreme, reduce_extreme, reduce_sum, where, mask, resize_linear,
+        extreme, reduce_extreme, reduce_sum, where, mask, resize_linear, add_sums,
     )
 }  # fmt: skip
 

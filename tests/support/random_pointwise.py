@@ -11,8 +11,9 @@ from draw import ACTIVATIONS, Array, Case, Draw, farthest
 from halfeven.ir import instructions as ir
 from halfeven.ir.rescale import Target
 from halfeven.ir.slopes import Factors
+from halfeven.ir.sums import AddSums
 from halfeven.numerics.multiplier import Multiplier
-from halfeven.numerics.qtype import QType
+from halfeven.numerics.qtype import QType, int32
 
 
 def pair(d: Draw, types: Sequence[QType]) -> tuple[QType, QType, Array, Array]:
@@ -53,3 +54,23 @@ def divide(d: Draw) -> Case:
     if d.chance(0.3):
         m = Multiplier.from_real(float(2.0 ** d.between(-13, 30)))
     return ir.Divide("n", "a", "b", "y", za, zb, m, target), [a, b]
+
+
+def add_sums(d: Draw) -> Case:
+    """Codes, or sums, added to sums; multipliers of either sign, one or one a channel; ties."""
+    shape, axis, channels = d.one(
+        [((2, 3, 4, 5), 1, 3), ((7, 600), -1, 600), ((1, 1), -1, 1), ((2, 3, 700), 1, 3), ((0, 3, 2), 1, 3)]
+    )
+    a = d.laid_out(d.codes(int32, shape))
+    qb = d.one([*ACTIVATIONS, int32])
+    b_shape = [n if d.chance(0.7) else 1 for n in shape]
+    b = d.laid_out(d.codes(qb, b_shape[d.between(0, len(shape)) :] if d.chance(0.3) else b_shape))
+    zero, factors = 0 if qb is int32 else d.zero(qb), () if d.chance(0.3) else (channels,)
+    most = 2**29 if qb is int32 else 2**40
+    m = d.rng.integers(-(2**30), 2**30, factors)
+    n = d.rng.integers(-most, most, factors)
+    if d.chance(0.3):
+        m, n = np.full(factors, 2 ** d.between(0, 29)), np.full(factors, 2 ** d.between(0, 29))
+    shift = d.rng.integers(0, 62, factors) if d.chance(0.5) else d.rng.integers(40, 62, factors)
+    made = AddSums("n", "a", "b", "y", zero, axis, *(np.asarray(v, np.int64) for v in (m, n, shift)), d.target())
+    return made, [a, b]

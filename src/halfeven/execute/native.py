@@ -15,7 +15,7 @@ from halfeven.execute import native_arguments as arguments
 from halfeven.execute import reference, windows
 from halfeven.execute.moves import move
 from halfeven.execute.native_arguments import codes, contiguous, native_rescale, planes, rescale_of, run
-from halfeven.execute.native_pointwise import divide, slopes
+from halfeven.execute.native_pointwise import add_sums, divide, slopes
 from halfeven.execute.native_rows import normalize, reduce_sum, resize_linear
 from halfeven.execute.native_select import extreme, mask, reduce_extreme, where
 from halfeven.execute.native_tables import channel_table, float_average_pool, float_softmax, pair_table
@@ -27,6 +27,7 @@ from halfeven.ir.normalize import Normalize
 from halfeven.ir.rescale import Rescale
 from halfeven.ir.select import Extreme, Mask, ReduceExtreme, ReduceSum, ResizeLinear, Where
 from halfeven.ir.slopes import Divide, Slopes
+from halfeven.ir.sums import AddSums
 from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
 from halfeven.ops import numpy_native
@@ -222,6 +223,7 @@ step.register(ReduceSum)(reduce_sum)
 step.register(ResizeLinear)(resize_linear)
 step.register(Slopes)(slopes)
 step.register(Divide)(divide)
+step.register(AddSums)(add_sums)
 step.register(PairTable)(pair_table)
 step.register(ChannelTable)(channel_table)
 step.register(FloatAveragePool)(float_average_pool)

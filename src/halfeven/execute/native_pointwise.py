@@ -12,7 +12,9 @@ from halfeven import _native
 from halfeven.execute import native_arguments as arguments
 from halfeven.execute.native_arguments import codes, contiguous, native_rescale, run
 from halfeven.execute.slopes import layout
+from halfeven.execute.sums import broadcast_to, rows_of
 from halfeven.ir.slopes import Divide, Factors, Slopes
+from halfeven.ir.sums import AddSums
 from halfeven.numerics.multiplier import Multiplier
 
 Array = NDArray[Any]
@@ -55,4 +57,15 @@ def divide(i: Divide, arrays: Sequence[Array], threads: int = 0) -> tuple[Array,
         walk = both.shape, both.a_strides, both.b_strides
         rule = i.a_zero, i.b_zero, int(i.multiplier.m0), int(i.multiplier.shift)
         run(_native.divide, a, b, y, *walk, *rule, to.zero_point, to.qmin, to.qmax, threads)
+    return (y,)
+
+
+def add_sums(i: AddSums, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
+    """``clamp(rhe((a A_c + (b - Zb) B_c) / 2^k_c) + Z)``."""
+    a, to = contiguous(arrays[0]), i.target
+    b = contiguous(broadcast_to(arrays[1], a.shape))
+    y = codes(a.shape, to)
+    rule = (contiguous(m.reshape(-1)) for m in (i.a_multiplier, i.b_multiplier, i.shift))
+    rows = a.reshape(rows_of(a.shape, i.axis))
+    run(_native.add_sums, rows, b, y, i.b_zero, *rule, to.zero_point, to.qmin, to.qmax, threads)
     return (y,)

@@ -15,7 +15,7 @@ from halfeven.execute import float_steps, tables, windows
 from halfeven.execute.exact import centered, rescale, write
 from halfeven.execute.moves import move
 from halfeven.execute.reference_normalize import normalize
-from halfeven.execute.reference_pointwise import divide, slopes
+from halfeven.execute.reference_pointwise import add_sums, divide, slopes
 from halfeven.execute.reference_select import extreme, mask, reduce_extreme, reduce_sum, resize_linear, where
 from halfeven.execute.reference_transposed import conv_transpose
 from halfeven.ir import instructions as ir
@@ -24,6 +24,7 @@ from halfeven.ir.moves import MOVES, Move
 from halfeven.ir.normalize import Normalize
 from halfeven.ir.select import Extreme, Mask, ReduceExtreme, ReduceSum, ResizeLinear, Where
 from halfeven.ir.slopes import Divide, Slopes
+from halfeven.ir.sums import AddSums
 from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
 from halfeven.numerics import affine
@@ -180,6 +181,7 @@ step.register(ReduceSum)(reduce_sum)
 step.register(ResizeLinear)(resize_linear)
 step.register(Slopes)(slopes)
 step.register(Divide)(divide)
+step.register(AddSums)(add_sums)
 step.register(PairTable)(tables.pair_table)
 step.register(ChannelTable)(tables.channel_table)
 step.register(FloatAveragePool)(float_steps.average_pool)

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from halfeven.execute.exact import centered, write
 from halfeven.execute.slopes import layout
+from halfeven.execute.sums import broadcast_to, rows_of
 from halfeven.ir.slopes import Divide, Factors, Slopes
+from halfeven.ir.sums import AddSums
 from halfeven.numerics.multiplier import Multiplier
 from halfeven.numerics.requantize import scale_accumulator
-from halfeven.numerics.rounding import divide_half_even
+from halfeven.numerics.rounding import divide_half_even, shift_half_even
 
 Array = NDArray[Any]
 BEYOND = 1 << 62
@@ -41,3 +43,14 @@ def divide(i: Divide, arrays: Sequence[Array]) -> tuple[Array, ...]:
     denominator = np.maximum(np.abs(b), 1) << max(shift, 0)
     scaled = np.where(b == 0, np.sign(a) * BEYOND, divide_half_even(numerator, denominator))
     return (write(scaled, i.target),)
+
+
+def add_sums(i: AddSums, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    """``clamp(rhe((a A_c + (b - Zb) B_c) / 2^k_c) + Z)``."""
+    a = arrays[0].astype(np.int64)
+    b = centered(broadcast_to(arrays[1], a.shape), i.b_zero)
+    outer = rows_of(a.shape, i.axis)
+    left, right, shift = (m.reshape(-1, 1) for m in (i.a_multiplier, i.b_multiplier, i.shift))
+    total = a.reshape(outer) * left + b.reshape(outer) * right
+    scaled = np.where(shift > 0, shift_half_even(total, np.maximum(shift, 1)), total)
+    return (write(scaled, i.target).reshape(a.shape),)

@@ -21,7 +21,7 @@ from halfeven.execute import reference, torch_float_steps, torch_tables, windows
 from halfeven.execute.moves import move
 from halfeven.execute.torch_codes import INT32_BITS, centered, divide_half_even, farthest, mean, rescale, write
 from halfeven.execute.torch_normalize import normalize
-from halfeven.execute.torch_pointwise import divide, slopes
+from halfeven.execute.torch_pointwise import add_sums, divide, slopes
 from halfeven.execute.torch_select import extreme, mask, reduce_extreme, reduce_sum, resize_linear, where
 from halfeven.execute.torch_sums import convolve, matrix_product, sum_of_taps, taps_of
 from halfeven.execute.torch_transposed import conv_transpose
@@ -31,6 +31,7 @@ from halfeven.ir.moves import MOVES, Concat, Move, Pad
 from halfeven.ir.normalize import Normalize
 from halfeven.ir.select import Extreme, Mask, ReduceExtreme, ReduceSum, ResizeLinear, Where
 from halfeven.ir.slopes import Divide, Slopes
+from halfeven.ir.sums import AddSums
 from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
 from halfeven.ops import torch_ops
@@ -207,6 +208,7 @@ step.register(ReduceSum)(reduce_sum)
 step.register(ResizeLinear)(resize_linear)
 step.register(Slopes)(slopes)
 step.register(Divide)(divide)
+step.register(AddSums)(add_sums)
 step.register(PairTable)(torch_tables.pair_table)
 step.register(ChannelTable)(torch_tables.channel_table)
 step.register(FloatAveragePool)(torch_float_steps.average_pool)

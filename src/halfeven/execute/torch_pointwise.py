@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from halfeven.execute.slopes import layout
+from halfeven.execute.sums import rows_of
 from halfeven.execute.torch_codes import centered, divide_half_even, write
+from halfeven.execute.torch_normalize import shift_half_even
 from halfeven.ir.slopes import Divide, Factors, Slopes
+from halfeven.ir.sums import AddSums
 from halfeven.ops.torch_params import placed
 from halfeven.ops.torch_requantize import LIMIT, scale_accumulator
 
@@ -36,3 +39,14 @@ def divide(i: Divide, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
     denominator = b.abs().clamp(min=1) << max(shift, 0)
     scaled = torch.where(b == 0, a.sign() * LIMIT, divide_half_even(numerator, denominator))
     return (write(scaled, i.target),)
+
+
+def add_sums(i: AddSums, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """``clamp(rhe((a A_c + (b - Zb) B_c) / 2^k_c) + Z)``."""
+    a = arrays[0].to(torch.int64)
+    b = centered(arrays[1], i.b_zero).broadcast_to(a.shape)
+    outer = rows_of(a.shape, i.axis)
+    rule = (placed(m.reshape(-1, 1), a.device) for m in (i.a_multiplier, i.b_multiplier, i.shift))
+    left, right, shift = rule
+    total = a.reshape(outer) * left + b.reshape(outer) * right
+    return (write(shift_half_even(total, shift.expand_as(total)), i.target).reshape(a.shape),)

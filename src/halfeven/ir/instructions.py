@@ -17,6 +17,7 @@ from halfeven.ir.normalize import Normalize
 from halfeven.ir.rescale import Accumulator, MeanRescale, Rescale, Target
 from halfeven.ir.select import Extreme, Mask, ReduceExtreme, ReduceSum, ResizeLinear, Where
 from halfeven.ir.slopes import Divide, Slopes
+from halfeven.ir.sums import AddSums
 from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
 from halfeven.ir.window import Window
@@ -241,6 +242,7 @@ Instruction = (
     | MatMul
     | Add
     | Mul
+    | AddSums
     | Divide
     | Slopes
     | Table
@@ -268,7 +270,7 @@ def operands(instruction: Instruction) -> tuple[str, ...]:
     """Names of the tensors that an instruction reads."""
     if isinstance(instruction, (Concat, Float)):
         return instruction.xs
-    if isinstance(instruction, (Add, Divide, Extreme, Mul, MatMul, PairTable)):
+    if isinstance(instruction, (Add, AddSums, Divide, Extreme, Mul, MatMul, PairTable)):
         return instruction.a, instruction.b
     if isinstance(instruction, Where):
         return instruction.condition, instruction.a, instruction.b
