@@ -31,7 +31,7 @@ def reasons(placement: Placement) -> dict[str, str]:
 
 
 def test_what_lowers_is_placed() -> None:
-    assert set(RULES) <= set(OPERATORS)
+    assert set(RULES) - {"BatchNormalization"} <= set(OPERATORS)  # clean-up leaves none of those that could be placed
 
 
 def test_a_convolution_keeps_bias_and_relu_in_its_sum(cleaned: Cleaned) -> None:

@@ -13,7 +13,6 @@ from halfeven.ir.instructions import (
     Linear,
     MatMul,
     MaxPool,
-    ReduceMean,
     Softmax,
     operands,
     results,
@@ -65,7 +64,7 @@ def _axis(instruction: Instruction, name: str, axes: Mapping[str, int], program:
 
 
 def _drops_axes(instruction: Instruction) -> bool:
-    return isinstance(instruction, ReduceMean) and not instruction.keepdims
+    return not getattr(instruction, "keepdims", True)
 
 
 def _usual(program: Program, name: str) -> int:
