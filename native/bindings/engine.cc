@@ -131,6 +131,14 @@ class Builder {
     add<native::TableStep>(x, y, bytes, vector_of<std::uint8_t>(entries));
   }
 
+  void pair_table(const Sizes& place, const Bytes& entries) {
+    add<native::PairTableStep>(pair_of(place), vector_of<std::uint8_t>(entries));
+  }
+
+  void channel_table(native::TensorId x, native::TensorId y, const Sizes& rows, const Bytes& entries) {
+    add<native::ChannelTableStep>(x, y, rows_of(rows), vector_of<std::uint8_t>(entries));
+  }
+
   void max_pool(native::TensorId x, native::TensorId y, const Sizes& rows, const Offsets& table) {
     add<native::MaxPoolStep>(native::Pooling{x, y, rows_of(rows), vector_of<std::int32_t>(table)}, isa_);
   }
@@ -252,6 +260,8 @@ void bind_engine(nb::module_& m) {
       .def("sum", &Builder::sum, arg("place"), arg("rule"))
       .def("multiply", &Builder::multiply, arg("place"), arg("x_zero"), arg("y_zero"), arg("rescale"))
       .def("table", &Builder::table, arg("x"), arg("y"), arg("bytes"), arg("entries"))
+      .def("pair_table", &Builder::pair_table, arg("place"), arg("entries"))
+      .def("channel_table", &Builder::channel_table, arg("x"), arg("y"), arg("rows"), arg("entries"))
       .def("max_pool", &Builder::max_pool, arg("x"), arg("y"), arg("rows"), arg("table"))
       .def("mean_pool", &Builder::mean_pool, arg("x"), arg("y"), arg("rows"), arg("table"), arg("x_zero"),
            arg("rescale"))

@@ -14,6 +14,7 @@ from halfeven.ir import instructions as ir
 from halfeven.ir import moves
 from halfeven.ir.program import Program
 from halfeven.ir.rescale import Accumulator
+from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.numerics.multiplier import Multiplier
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import JOURNEY6, profiles
@@ -157,6 +158,24 @@ def _mul(c: Chain) -> None:
     c.add(ir.Mul(c.name, *pair, c.name, *zeros, how))
 
 
+def _pair_table(c: Chain) -> None:
+    d, pair = c.d, _pair(c)
+    if pair is None:
+        return
+    firsts = [QTYPES[c.arrays[n].dtype].qmin for n in pair]
+    c.add(PairTable(c.name, *pair, c.name, "f", *firsts, d.codes(d.one([int8, uint8]), (256, 256))))
+
+
+def _channel_table(c: Chain) -> None:
+    d, x = c.d, c.codes()
+    if x is None:
+        return
+    a = c.arrays[x]
+    axis = d.between(0, a.ndim - 1)
+    table = d.codes(d.one([int8, uint8]), (a.shape[axis], 256))
+    c.add(ChannelTable(c.name, x, c.name, "f", QTYPES[a.dtype].qmin, axis, table))
+
+
 def _table(c: Chain) -> None:
     d, x = c.d, c.codes()
     if x is None:
@@ -233,7 +252,7 @@ def _move(c: Chain) -> None:
 
 GROWTH: tuple[Callable[[Chain], None], ...] = (
     _conv, _conv, _conv, lambda c: _conv(c, depthwise=True), _linear, _add, _add, _add, _mul, _table, _pool, _mean,
-    _softmax, _move, _move,
+    _softmax, _move, _move, _pair_table, _channel_table,
 )  # fmt: skip
 
 

@@ -82,6 +82,40 @@ void TableStep::run(const Frame& frame) const {
   });
 }
 
+PairTableStep::PairTableStep(const PairPlace& place, std::vector<std::uint8_t> table)
+    : place_(place), table_(std::move(table)) {
+  if (table_.size() != 65536) throw std::invalid_argument("a table of all pairs of codes has 65536 entries");
+}
+
+void PairTableStep::run(const Frame& frame) const {
+  const Rows& rows = place_.rows;
+  const std::uint8_t* table = table_.data();
+  for_each_part(rows.count, 1, threads_for(frame, bytes_of(rows) * 4), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const std::uint8_t* x = frame.at(place_.x) + r * rows.stride;
+      const std::uint8_t* y = frame.at(place_.y) + r / place_.repeat.divide % place_.repeat.modulo * place_.y_stride;
+      std::uint8_t* out = frame.at(place_.out) + r * rows.stride;
+      for (std::int64_t c = 0; c < rows.channels; ++c) out[c] = table[x[c] * 256 + y[c]];
+    }
+  });
+}
+
+ChannelTableStep::ChannelTableStep(TensorId x, TensorId y, const Rows& rows, std::vector<std::uint8_t> table)
+    : x_(x), y_(y), rows_(rows), table_(std::move(table)) {
+  if (std::ssize(table_) != rows.channels * 256) throw std::invalid_argument("a table a channel has 256 entries each");
+}
+
+void ChannelTableStep::run(const Frame& frame) const {
+  const std::uint8_t* table = table_.data();
+  for_each_part(rows_.count, 1, threads_for(frame, bytes_of(rows_) * 2), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const std::uint8_t* x = frame.at(x_) + r * rows_.stride;
+      std::uint8_t* out = frame.at(y_) + r * rows_.stride;
+      for (std::int64_t c = 0; c < rows_.channels; ++c) out[c] = table[c * 256 + x[c]];
+    }
+  });
+}
+
 MaxPoolStep::MaxPoolStep(Pooling pooling, Isa isa) : pooling_(std::move(pooling)), kernels_(kernels_for(isa)) {}
 
 void MaxPoolStep::run(const Frame& frame) const {

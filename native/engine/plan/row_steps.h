@@ -80,6 +80,34 @@ class TableStep : public Step {
   std::vector<std::uint8_t> table_;
 };
 
+// out = table[x][y], 256 entries a code of x.
+class PairTableStep : public Step {
+ public:
+  PairTableStep(const PairPlace& place, std::vector<std::uint8_t> table);
+  void run(const Frame& frame) const override;
+  std::vector<TensorId> reads() const override { return {place_.x, place_.y}; }
+  std::vector<TensorId> writes() const override { return {place_.out}; }
+
+ private:
+  PairPlace place_;
+  std::vector<std::uint8_t> table_;
+};
+
+// y = table[channel][x].
+class ChannelTableStep : public Step {
+ public:
+  ChannelTableStep(TensorId x, TensorId y, const Rows& rows, std::vector<std::uint8_t> table);
+  void run(const Frame& frame) const override;
+  std::vector<TensorId> reads() const override { return {x_}; }
+  std::vector<TensorId> writes() const override { return {y_}; }
+
+ private:
+  TensorId x_;
+  TensorId y_;
+  Rows rows_;
+  std::vector<std::uint8_t> table_;
+};
+
 // Windows over rows: table [taps][rows] of offsets, `outside` where a tap has no element.
 struct Pooling {
   TensorId x;

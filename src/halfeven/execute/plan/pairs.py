@@ -11,6 +11,9 @@ from halfeven.execute.plan.layout import Held, Shape
 from halfeven.execute.plan.products import emit_conv
 from halfeven.execute.plan.stage import BYTES, Stage
 from halfeven.ir.instructions import Add, Mul
+from halfeven.ir.tables import PairTable
+
+CODES = 256
 
 
 def repeat(of: Shape, over: Shape) -> tuple[int, int] | None:
@@ -47,7 +50,7 @@ def _second(stage: Stage, name: str, x: Held) -> tuple[Held, tuple[int, int]] | 
     return stage.brought_in(name, a, x.axis), how
 
 
-def _operands(i: Add | Mul, stage: Stage) -> tuple[Held, Held, tuple[int, int], bool] | None:
+def _operands(i: Add | Mul | PairTable, stage: Stage) -> tuple[Held, Held, tuple[int, int], bool] | None:
     """(larger, smaller, how it repeats, whether the larger is the first)."""
     a, b = stage.shape_of(i.a), stage.shape_of(i.b)
     if not a or not b:
@@ -121,5 +124,21 @@ def take_mul(i: Mul, stage: Stage) -> bool:
     rescale = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
     stage.plan.multiply(_place(x, y, out, how), stored(x_zero, x.dtype), stored(y_zero, y.dtype), rescale)
     stage.steps.append(f"Mul {i.name}")
+    stage.held[i.y] = out
+    return True
+
+
+def take_pair_table(i: PairTable, stage: Stage) -> bool:
+    """Emit a look-up by two codes, over tables of all of them."""
+    if i.table.dtype not in BYTES or i.table.shape != (CODES, CODES):
+        return False
+    found = _operands(i, stage)
+    if found is None:
+        return False
+    x, y, how, first = found
+    out = stage.tensor(x.shape, x.axis, i.table.dtype)
+    table = np.ascontiguousarray(i.table if first else i.table.T).view(np.uint8) ^ np.uint8(out.offset)
+    stage.plan.pair_table(_place(x, y, out, how), table.reshape(-1))
+    stage.steps.append(f"PairTable {i.name}")
     stage.held[i.y] = out
     return True

@@ -12,10 +12,11 @@ from halfeven.execute.plan import tables
 from halfeven.execute.plan.folded import stored, stored_rescale
 from halfeven.execute.plan.images import emit_bordered, emit_quantize, takes_bordered
 from halfeven.execute.plan.layout import Held, image_axis, last_axis
-from halfeven.execute.plan.pairs import take_add, take_mul
+from halfeven.execute.plan.pairs import take_add, take_mul, take_pair_table
 from halfeven.execute.plan.products import conv_shape, emit_conv, take_linear
 from halfeven.execute.plan.stage import BYTES, Stage
 from halfeven.ir import instructions as ir
+from halfeven.ir.tables import ChannelTable, PairTable
 
 CODES = 256
 
@@ -29,6 +30,7 @@ def take(instruction: Any, stage: Stage) -> bool:  # noqa: ARG001  the rules bel
 take.register(ir.Linear)(take_linear)
 take.register(ir.Add)(take_add)
 take.register(ir.Mul)(take_mul)
+take.register(PairTable)(take_pair_table)
 
 
 @take.register
@@ -96,6 +98,22 @@ def _look_up(i: ir.Table | ir.Requantize, stage: Stage, storage: Any) -> bool:
 @take.register
 def _table(i: ir.Table, stage: Stage) -> bool:
     return i.table.size == CODES and _look_up(i, stage, i.table.dtype)
+
+
+@take.register
+def _channel_table(i: ChannelTable, stage: Stage) -> bool:
+    shape = stage.shape_of(i.x)
+    if not shape or i.table.dtype not in BYTES or i.table.shape != (shape[i.axis], CODES):
+        return False
+    if i.axis not in {image_axis(shape), last_axis(shape)}:
+        return False
+    x = stage.get(i.x, i.axis)
+    y = stage.tensor(shape, i.axis, i.table.dtype)
+    entries = np.ascontiguousarray(i.table).view(np.uint8) ^ np.uint8(y.offset)
+    stage.plan.channel_table(x.id, y.id, _rows(y), entries.reshape(-1))
+    stage.steps.append(f"ChannelTable {i.name}")
+    stage.held[i.y] = y
+    return True
 
 
 @take.register
