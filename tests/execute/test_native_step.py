@@ -41,7 +41,7 @@ PRODUCTS = """
 from random_instructions import cases
 import numpy as np
 from halfeven.execute import native, reference
-for kind in ("conv", "linear", "matmul", "depthwise", "mul", "average_pool", "requantize"):
+for kind in ("conv", "linear", "matmul", "depthwise", "mul", "average_pool", "requantize", "slopes", "resize_linear"):
     for instruction, arrays in cases(kind, 25, first=1000):
         np.testing.assert_array_equal(native.step(instruction, arrays)[0], reference.step(instruction, arrays)[0])
 """

@@ -6,10 +6,11 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
+from backends import installed
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from halfeven.execute.run import native_backend, reference_backend, run_program, torch_backend
+from halfeven.execute.run import run_program
 from halfeven.ir.program import Program
 from halfeven.ir.sums import AddSums
 from halfeven.lower import lower
@@ -87,8 +88,9 @@ def test_codes_are_the_rounded_real_answer(name: str) -> None:
         "p": RNG.integers(-128, 128, (2, 4, 6, 5)).astype(np.int8),
         "g": RNG.integers(-128, 128, (4, 1, 1)).astype(np.int8),
     }
-    got = run_program(program, codes, ["rq"], reference_backend())["rq"]
-    for backend in (native_backend(), torch_backend()):
+    reference, *others = installed()
+    got = run_program(program, codes, ["rq"], reference)["rq"]
+    for backend in others:
         np.testing.assert_array_equal(run_program(program, codes, ["rq"], backend)["rq"], got)
     scale = SCALES.astype(np.float64)
     step = float(X.scale) * scale

@@ -6,9 +6,10 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
+from backends import installed
 from onnx import numpy_helper
 
-from halfeven.execute.run import Backend, native_backend, reference_backend, run_program, torch_backend
+from halfeven.execute.run import Backend, run_program
 from halfeven.ir.program import Program
 from halfeven.lower import lower
 from halfeven.numerics import affine
@@ -47,7 +48,7 @@ def run(program: Program, backend: Backend) -> tuple[np.ndarray, dict[str, np.nd
     return run_program(program, feeds, ["rq"], backend)["rq"], feeds
 
 
-BACKENDS = [reference_backend(), native_backend(), torch_backend()]
+BACKENDS = installed()
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda b: b.name)
