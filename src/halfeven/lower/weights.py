@@ -11,6 +11,7 @@ from halfeven.ir.rescale import Accumulator
 from halfeven.lower.site import NotLowered, Operand, Site, constant_of, operand_of, real_constant
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.product import quantize_bias
+from halfeven.numerics.profile import Steps
 
 Integers = NDArray[Any]
 
@@ -55,7 +56,12 @@ def bias_codes(
         raise NotLowered(f"its bias has {real.size} values for {channels} channels")
     scale = x.scale.astype(np.float64) * w_scale.astype(np.float64)
     stored = _stored_codes(site, value, scale)
-    codes = quantize_bias(real.reshape(-1), scale) if stored is None else stored.reshape(-1)
+    if stored is not None:
+        codes = stored.reshape(-1)
+    elif site.profile.steps is Steps.FLOAT32:  # the quotient is a float32, of a float32 product
+        codes = quantize_bias(real.reshape(-1).astype(np.float32) / (x.scale * w_scale), 1.0)
+    else:
+        codes = quantize_bias(real.reshape(-1), scale)
     return np.broadcast_to(codes, (channels,)).astype(np.int64)
 
 

@@ -36,8 +36,12 @@ class Entries:
     reals: NDArray[Any]
 
 
-def lower(site: Site, quantize: ir.Node, evaluate: Evaluate) -> list[Instruction]:
+def lower(site: Site, quantize: ir.Node, evaluate: Evaluate, of_nan: int | None = None) -> list[Instruction]:
     """``Q(f(DQ(x)))`` or ``Q(f(DQ(a), DQ(b)))``, f one elementwise operator or several.
+
+    Parameters
+    ----------
+    of_nan : the code where f is not a number; None refuses such an f.
 
     Raises
     ------
@@ -49,7 +53,7 @@ def lower(site: Site, quantize: ir.Node, evaluate: Evaluate) -> list[Instruction
         raise NotLowered("it quantizes nothing")
     region = find_region(site, value)
     found, function = entries(region, evaluate), _function(region)
-    table, (x, *others) = _codes(site, found.reals), found.operands
+    table, (x, *others) = _codes(site, found.reals, of_nan), found.operands
     first = x.params.qtype.qmin
     if others:
         b = others[0]
@@ -82,12 +86,15 @@ def entries(region: Region, evaluate: Evaluate) -> Entries:
     return Entries(operands, None, layout.of_pairs(region, evaluate))
 
 
-def _codes(site: Site, real: NDArray[Any]) -> NDArray[Any]:
+def _codes(site: Site, real: NDArray[Any], of_nan: int | None) -> NDArray[Any]:
     if site.params.axis is not None:
         raise NotLowered("its result has one scale a channel")
-    if np.isnan(real).any():
-        raise NotLowered(f"it is not a number for {int(np.isnan(real).sum())} of its codes")
-    return np.asarray(affine.quantize(real, site.params, site.profile))
+    gaps = np.isnan(real)
+    if of_nan is None and gaps.any():
+        raise NotLowered(f"it is not a number for {int(gaps.sum())} of its codes")
+    codes = affine.quantize(np.where(gaps, 0, real).astype(real.dtype), site.params, site.profile)
+    codes[gaps] = of_nan or 0
+    return codes
 
 
 def _function(region: Region) -> str:
