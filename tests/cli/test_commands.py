@@ -227,6 +227,58 @@ def test_an_output_named_file_can_be_written(tmp_path: Path) -> None:
     assert sorted(read_npz(tmp_path / "y.npz")) == ["a/b", "file"]
 
 
+def test_verify_refuses_to_compare_nothing(
+    quantized: Path, tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "empty.npz")
+    for arguments, word in (
+        (("--shape", "image=0x3x12x12"), "nothing was compared"),
+        (("--shape", "picture=3"), "no input 'picture'"),
+        (("--shape", "image=1x3x40x40"), "takes shape"),
+        (("--shape", "image=3x32"), "takes shape"),
+        (("--shape", "image=-1x3x12x12"), "takes shape"),
+        (("--against", tmp_path / "empty.npz"), "no array 'score'"),
+        (("--data", tmp_path / "data.npz", "--shape", "image=1x3x12x12"), "--shape"),
+    ):
+        assert halfeven("verify", quantized, *arguments) == 2, arguments
+        complaint = capsys.readouterr().err.strip().splitlines()
+        assert len(complaint) == 1, complaint
+        assert word in complaint[0]
+
+
+def test_the_float_model_is_not_overwritten(
+    tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = small_models.saved(small_models.cnn(), tmp_path / "cnn.onnx")
+    before = model.read_bytes()
+    np.savez(tmp_path / "data.npz", image=small_models.images(4))
+    assert halfeven("quantize", model, "--data", tmp_path / "data.npz", "-o", model) == 2
+    assert "is the float model itself" in capsys.readouterr().err
+    assert model.read_bytes() == before
+
+
+def test_devices_are_not_replaced(quantized: Path) -> None:
+    with pytest.raises(he.errors.ModelError, match="not a regular file"):
+        he.load(quantized).save("/dev/null")
+    with pytest.raises(he.errors.DataError, match="not a regular file"):
+        write_npz(Path("/dev/null"), {"y": np.zeros(1)})
+
+
+def test_a_single_array_is_no_npz(quantized: Path, tmp_path: Path, halfeven: Halfeven) -> None:
+    np.save(tmp_path / "x.npy", small_models.images(1))
+    assert halfeven("run", quantized, "--input", tmp_path / "x.npy", "-o", tmp_path / "y.npz") == 2
+
+
+def test_external_data_works_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    onnx.save(small_models.cnn(), folder / "m.onnx", save_as_external_data=True, location="m.data", size_threshold=0)
+    monkeypatch.chdir(tmp_path)
+    x = small_models.images(4)
+    got = he.quantize_model("models/m.onnx", x).run({"image": x})["score"]
+    np.testing.assert_array_equal(got, he.quantize_model(small_models.cnn(), x).run({"image": x})["score"])
+
+
 def test_debug_shows_the_traceback(tmp_path: Path, halfeven: Halfeven) -> None:
     with pytest.raises(he.errors.ModelError):
         halfeven("--debug", "inspect", bad_text(tmp_path))

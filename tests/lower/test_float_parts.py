@@ -96,3 +96,21 @@ def test_a_result_that_is_also_read_as_floats_is_computed_both_ways() -> None:
     program = lower(ir.from_proto(onnx.shape_inference.infer_shapes(onnx.parser.parse_model(text))), "onnxruntime")
     kinds = [type(i).__name__ for i in program]
     assert sorted(kinds) == ["Dequantize", "Dequantize", "Float", "Quantize", "Table"]
+
+
+def test_a_scalar_stays_a_scalar_in_a_float_part() -> None:
+    text = """
+    <ir_version: 10, opset_import: ["" : 21]>
+    net (float[N, 4] x) => (float[N, 4] y, int64 twice)
+    <float s = {0.05}, int8 z = {0}, int64 first = {0}, int64 two = {2}> {
+      q = QuantizeLinear (x, s, z)
+      y = DequantizeLinear (q, s, z)
+      size = Shape (x)
+      n = Gather (size, first)
+      twice = Mul (n, two)
+    }"""
+    program = lower(ir.from_proto(onnx.shape_inference.infer_shapes(onnx.parser.parse_model(text))), "onnxruntime")
+    for backend in (reference_backend(), native_backend()):
+        got = run_program(program, {"x": np.zeros((3, 4), np.float32)}, ["twice"], backend)["twice"]
+        assert got.shape == ()
+        assert got == 6

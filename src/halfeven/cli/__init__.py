@@ -6,8 +6,9 @@ import sys
 
 import typer
 
+from halfeven import _native
 from halfeven.cli import compare, console, demo, info, inspect, quantize, run, verify
-from halfeven.errors import HalfevenError
+from halfeven.errors import HalfevenError, ParameterError
 
 DONE, FAILED, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
 
@@ -33,6 +34,7 @@ def main() -> None:
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:
+        _check_instruction_set()
         app(args=arguments, prog_name="halfeven")
     except KeyboardInterrupt:
         console.complain("stopped")
@@ -42,3 +44,11 @@ def main() -> None:
             raise
         console.complain(console.one_line(error))
         sys.exit(IMPOSSIBLE)
+
+
+def _check_instruction_set() -> None:
+    """Say in one line that HALFEVEN_ISA names a set that this machine cannot run."""
+    try:
+        _native.active_isa()
+    except (ValueError, RuntimeError) as error:
+        raise ParameterError(f"HALFEVEN_ISA: {error}") from None

@@ -48,6 +48,8 @@ def command(
         return
     if data is None or output is None:
         raise ParameterError(f"{'--data' if data is None else '--output'} is missing: --print-config alone needs none")
+    if output.exists() and output.samefile(model):
+        raise ParameterError(f"{output}: is the float model itself: name another file for the result")
     with console.progress("calibrating") as progress:
         quantized = api.quantize_model(
             model,

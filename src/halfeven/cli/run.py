@@ -43,21 +43,23 @@ def command(
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """Arrays of a .npz by name."""
     try:
+        if path.is_file() and not zipfile.is_zipfile(path):
+            raise DataError(f"{path}: is not a whole .npz: write one array an input with numpy.savez")
         with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: a .npz with one array an input was expected, not a single array")
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable .npz ({console.one_line(error)})") from error
+        raise DataError(f"{path}: no such file: check the path") from None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: is not a readable .npz ({console.one_line(error)})") from error
 
 
 def write_npz(path: Path, values: dict[str, NDArray[Any]]) -> None:
     """Write a .npz, whole or not at all."""
     folder = path.resolve().parent
     if not folder.is_dir():
-        raise DataError(f"{path}: there is no folder {folder}")
+        raise DataError(f"{path}: there is no folder {folder}: create it first")
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: is not a regular file: name another to write")
     handle, name = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -35,9 +35,13 @@ def command(
     debug: Debug = False,  # noqa: ARG001  read by main
 ) -> None:
     """Compare every tensor between the reference, native and torch backends; exit 1 at a difference."""
+    if data is not None and shape:
+        raise ParameterError("--shape gives random samples their size: leave it out with --data")
     loaded = api.load(model, profile)
     chosen = list(itertools.islice(_samples(loaded, data, limit, shape or []), limit))
     found = verify(loaded.program, chosen, execute.reference_backend(), _others())
+    if not found.elements:
+        raise DataError(f"{model}: nothing was compared, the samples are empty: give samples with elements")
     _print(found)
     wrong = _compare_outputs(loaded, chosen, against) if against else []
     for line in wrong:
@@ -86,6 +90,9 @@ def _compare_outputs(model: api.QuantizedModel, chosen: list[Sample], against: P
     unknown = [n for n in expected if n not in got]
     if unknown:
         raise DataError(f"{against}: the model has no output '{unknown[0]}' (it has {', '.join(got)})")
+    missing = [n for n in got if n not in expected]
+    if missing:
+        raise DataError(f"{against}: has no array '{missing[0]}': it must hold every output of the first sample")
     return [line for name, value in expected.items() if (line := _mismatch(name, value, got[name]))]
 
 

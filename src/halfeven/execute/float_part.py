@@ -51,6 +51,6 @@ def _first_line(error: Exception) -> str:
 def run_float(part: Float, arrays: Sequence[Array], threads: int = 1) -> tuple[Array, ...]:
     """Results of a float instruction. One node, so the optimizer is off and every backend gets the same bits."""
     session = _session(part.model, threads, optimize=False)
-    feeds = {name: np.ascontiguousarray(a) for name, a in zip(part.xs, arrays, strict=True)}
+    feeds = {name: np.asarray(a, order="C") for name, a in zip(part.xs, arrays, strict=True)}
     values = run_session(session, feeds, part.ys)
     return tuple(values[name] for name in part.ys)

@@ -22,13 +22,15 @@ from halfeven.interop.tensors import check_tensors
 
 IN_MEMORY = "the given model"
 
+LOADED_BYTES = 1 << 30
+
 
 def read_model(path: str | os.PathLike[str] | onnx.ModelProto) -> ir.Model:
     """Load, check and bring to opset 21 an ONNX model of opset 9 or later (above 21 it keeps its own).
 
-    External data is mapped, not loaded. Functions of the file's own are inlined, constants are initializers, every node
-    has a name, unknown sizes of inputs get one symbol each, and inferred shapes stand on every value. A given
-    ModelProto is left as it is.
+    External data is loaded up to 1 GiB, else mapped. Functions of the file's own are inlined, constants are
+    initializers, every node has a name, unknown sizes of inputs get one symbol each, and inferred shapes stand on
+    every value. A given ModelProto is left as it is.
 
     Raises
     ------
@@ -53,6 +55,7 @@ def _read(proto: onnx.ModelProto, source: str, base_dir: Path | None) -> ir.Mode
     name_dynamic_dims(proto.graph)
     _keep_inferred(proto.graph, check_standard(proto, source))
     model = _to_ir(proto, source, base_dir)
+    _load_external(model)
     name_nodes(model)
     convert_opset(model, source)
     model = _inline(model, source)
@@ -83,6 +86,13 @@ def _keep_inferred(graph: onnx.GraphProto, inferred: list[onnx.ValueInfoProto]) 
                 output.type.tensor_type.elem_type = declared
     del graph.value_info[:]
     graph.value_info.extend(known.values())
+
+
+def _load_external(model: ir.Model) -> None:
+    """Bring external data into memory, so that a part of the model can be run from bytes in any working folder."""
+    stored = [v.const_value for g in (model.graph, *model.graph.subgraphs()) for v in g.initializers.values()]
+    if sum(t.nbytes for t in stored if isinstance(t, ir.ExternalTensor)) <= LOADED_BYTES:
+        ir.external_data.load_to_model(model)
 
 
 def _to_ir(proto: onnx.ModelProto, source: str, base_dir: Path | None) -> ir.Model:

@@ -64,6 +64,8 @@ def to_bytes(model: ir.Model) -> bytes:
 def _check(model: ir.Model, target: Path) -> None:
     if target.is_dir():
         raise model_error(f"{target}: is a folder: name the file to write", source=str(target))
+    if target.exists() and not target.is_file():
+        raise model_error(f"{target}: is not a regular file: name another to write", source=str(target))
     if not target.parent.is_dir():
         raise model_error(f"{target}: the folder {target.parent} does not exist: create it first", source=str(target))
     light = light_proto(model)

@@ -13,7 +13,7 @@ from halfeven.errors import DataError
 from halfeven.execute.engine import Engine
 from halfeven.execute.run import Backend, run_program
 from halfeven.ir.instructions import Instruction, results
-from halfeven.ir.program import Program
+from halfeven.ir.program import Port, Program
 
 Array = NDArray[Any]
 
@@ -133,10 +133,14 @@ def random_samples(
     Raises
     ------
     DataError
-        If an input's shape is not known.
+        If an input's shape is not known, or the one given does not fit it.
     """
     rng = np.random.default_rng(seed)
-    shapes = {p.name: sizes.get(p.name) or _fixed_shape(p.name, p.shape) for p in program.inputs}
+    names = [p.name for p in program.inputs]
+    unknown = [n for n in sizes if n not in names]
+    if unknown:
+        raise DataError(f"the model has no input '{unknown[0]}' to give a shape to: it has {', '.join(names)}")
+    shapes = {p.name: _shape(p, sizes.get(p.name)) for p in program.inputs}
     for _ in range(count):
         sample = {}
         for p in program.inputs:
@@ -145,6 +149,17 @@ def random_samples(
             values = rng.uniform(-1.1, 1.1, shapes[p.name]) * scale - zero
             sample[p.name] = values.astype(p.dtype)
         yield sample
+
+
+def _shape(port: Port, given: tuple[int, ...] | None) -> tuple[int, ...]:
+    if given is None:
+        return _fixed_shape(port.name, port.shape)
+    free = port.shape or given
+    fits = len(free) == len(given) and all(isinstance(n, str) or n == m for n, m in zip(free, given, strict=True))
+    if not fits or min(given, default=1) < 0:
+        expected, got = ("x".join(map(str, s)) for s in (free, given))
+        raise DataError(f"input '{port.name}' takes shape {expected}, not {got}")
+    return given
 
 
 def _fixed_shape(name: str, shape: Sequence[int | str] | None) -> tuple[int, ...]:
