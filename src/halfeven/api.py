@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 BACKENDS = ("native", "reference", "torch", "onnxruntime")
+QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger")
 
 
 class QuantizedModel:
@@ -305,7 +306,7 @@ def load(
     if not metadata(model):
         simplify(model)
     named = metadata(model).get("halfeven.profile", ONNXRUNTIME.name)
-    if not any(node.op_type in ("QuantizeLinear", "DequantizeLinear") for node in model.graph):
+    if not any(node.op_type in QUANTIZED for node in model.graph):
         raise ModelError(
             f"{_source(path)}: no QuantizeLinear or DequantizeLinear in it: a float model is made integer by quantize",
             source=_source(path),
