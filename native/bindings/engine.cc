@@ -128,7 +128,7 @@ class Builder {
   }
 
   void table(native::TensorId x, native::TensorId y, std::int64_t bytes, const Bytes& entries) {
-    add<native::TableStep>(x, y, bytes, vector_of<std::uint8_t>(entries));
+    add<native::TableStep>(x, y, bytes, vector_of<std::uint8_t>(entries), isa_);
   }
 
   void pair_table(const Sizes& place, const Bytes& entries) {

@@ -201,3 +201,27 @@ def test_an_image_that_is_too_small_is_refused_as_ever() -> None:
     program, _ = first_conv(width=16)
     with pytest.raises(ParameterError, match="Conv 'c': a window of extent 16 does not fit"):
         Engine(program).run({"x": np.zeros((1, 3, 12, 9), np.float32)}, ["y"])
+
+
+@pytest.mark.parametrize(("kernel", "stride", "pad", "extra"), [(2, 2, 0, 0), (3, 2, 1, 1), (4, 2, 1, 0), (3, 1, 1, 0)])
+def test_transposed_convolutions_are_planned(kernel: int, stride: int, pad: int, extra: int) -> None:
+    rng = np.random.default_rng(kernel)
+    x = rng.integers(-128, 128, (2, 5, 6, 7)).astype(np.int8)
+    w = rng.integers(-128, 128, (5, 18, kernel, kernel)).astype(np.int8)
+    bound = Accumulator.of(np.full(18, 255 * 128 * 5 * kernel**2))
+    how = Rescale(Multiplier.from_real(0.0005), INT8, Requantize.EXACT_HALF_EVEN)
+    window = ir.Window((kernel, kernel), (stride, stride), ((pad, pad), (pad, pad)), (1, 1))
+    zero, bias = np.zeros((), np.int64), rng.integers(-999, 999, 18)
+    conv = ir.ConvTranspose("n", "x", "y", w, zero, bias, 11, window, (extra, extra), 1, bound, how)
+    engine = Engine(program_of(conv))
+    assert_same(engine.run({"x": x}, ["y"])["y"], reference.step(conv, [x])[0])
+    assert not isinstance(engine.plans()[0].stages[0], StepStage)
+
+
+def test_tables_hold_every_code() -> None:
+    x = np.arange(-128, 128, dtype=np.int8).repeat(3)
+    table = np.random.default_rng(3).integers(0, 256, 256).astype(np.uint8)
+    look_up = ir.Table("n", "x", "y", "f", -128, table)
+    engine = Engine(program_of(look_up))
+    assert_same(engine.run({"x": x}, ["y"])["y"], table.repeat(3))
+    assert not isinstance(engine.plans()[0].stages[0], StepStage)

@@ -68,8 +68,8 @@ void MultiplyStep::run(const Frame& frame) const {
   });
 }
 
-TableStep::TableStep(TensorId x, TensorId y, std::int64_t bytes, std::vector<std::uint8_t> table)
-    : x_(x), y_(y), bytes_(bytes), table_(std::move(table)) {
+TableStep::TableStep(TensorId x, TensorId y, std::int64_t bytes, std::vector<std::uint8_t> table, Isa isa)
+    : x_(x), y_(y), bytes_(bytes), table_(std::move(table)), kernels_(kernels_for(isa)) {
   if (table_.size() != 256) throw std::invalid_argument("a table of all codes has 256 entries");
 }
 
@@ -78,7 +78,7 @@ void TableStep::run(const Frame& frame) const {
   std::uint8_t* y = frame.at(y_);
   const std::uint8_t* table = table_.data();
   for_each_part(bytes_, 64, threads_for(frame, static_cast<double>(bytes_)), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) y[i] = table[x[i]];
+    kernels_.look_up(y + begin, x + begin, end - begin, table);
   });
 }
 

@@ -68,7 +68,7 @@ class MultiplyStep : public Step {
 // y = table[x], over codes as stored.
 class TableStep : public Step {
  public:
-  TableStep(TensorId x, TensorId y, std::int64_t bytes, std::vector<std::uint8_t> table);
+  TableStep(TensorId x, TensorId y, std::int64_t bytes, std::vector<std::uint8_t> table, Isa isa);
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override { return {x_}; }
   std::vector<TensorId> writes() const override { return {y_}; }
@@ -78,6 +78,7 @@ class TableStep : public Step {
   TensorId y_;
   std::int64_t bytes_;
   std::vector<std::uint8_t> table_;
+  RowKernels kernels_;
 };
 
 // out = table[x][y], 256 entries a code of x.

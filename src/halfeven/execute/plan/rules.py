@@ -15,8 +15,10 @@ from halfeven.execute.plan.layout import Held, image_axis, last_axis
 from halfeven.execute.plan.pairs import take_add, take_mul, take_pair_table
 from halfeven.execute.plan.products import conv_shape, emit_conv, take_linear
 from halfeven.execute.plan.stage import BYTES, Stage
+from halfeven.execute.plan.transposed import take_conv_transpose
 from halfeven.ir import instructions as ir
 from halfeven.ir.tables import ChannelTable, PairTable
+from halfeven.ir.transposed import ConvTranspose
 
 CODES = 256
 
@@ -31,6 +33,7 @@ take.register(ir.Linear)(take_linear)
 take.register(ir.Add)(take_add)
 take.register(ir.Mul)(take_mul)
 take.register(PairTable)(take_pair_table)
+take.register(ConvTranspose)(take_conv_transpose)
 
 
 @take.register

@@ -1,0 +1,78 @@
+"""Transposed convolutions: one convolution of stride 1 for each residue of the output position, then put in between."""
+
+from __future__ import annotations
+
+from itertools import product as combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven import _native
+from halfeven.execute import transposed
+from halfeven.execute.plan import tables
+from halfeven.execute.plan.folded import doubles, folded_bias, rescaled_in_kernel, stored, stored_rescale
+from halfeven.execute.plan.layout import Held
+from halfeven.execute.plan.stage import BYTES, Stage
+from halfeven.execute.reference_transposed import centered_weight
+from halfeven.execute.transposed import Phase
+from halfeven.ir.transposed import ConvTranspose
+from halfeven.ir.window import Window
+
+
+def _columns(i: ConvTranspose) -> NDArray[np.int8] | None:
+    """``w - Zw`` as (O, C, *kernel) where 8 bits hold it, and the sums fit int32, and results are bytes; else None."""
+    if i.group != 1 or i.accumulator.bits != 32 or i.rescale.target.qtype.storage not in BYTES:  # noqa: PLR2004
+        return None
+    w = np.swapaxes(centered_weight(i), 0, 1)
+    return w.astype(np.int8) if w.size and w.min() >= -128 and w.max() <= 127 else None  # noqa: PLR2004
+
+
+def take_conv_transpose(i: ConvTranspose, stage: Stage) -> bool:
+    """Emit a transposed convolution, where the engine takes it."""
+    shape, w = stage.shape_of(i.x), _columns(i)
+    if shape is None or w is None or shape[1] != w.shape[1]:
+        return False
+    out = transposed.output_sizes(shape[2:], i.window, i.extra)
+    axes = [transposed.phases(i.window, k, n) for k, n in enumerate(out)]
+    if not all(phase.taps for phases in axes for phase in phases):
+        return False
+    x = stage.get(i.x, 1)
+    y = stage.tensor((shape[0], len(w), *out), 1, i.rescale.target.qtype.storage)
+    for phases in combinations(*axes):
+        part = _emit_phase(stage, i, x, w, phases)
+        spread = [step * stride for step, stride in zip(y.strides[2:], i.window.strides, strict=True)]
+        place = sum(phase.first * step for phase, step in zip(phases, y.strides[2:], strict=True))
+        ends = (True, part.id), (True, y.id)
+        stage.copy(*ends, list(part.shape), part.strides, [*y.strides[:2], *spread], offsets=(0, place))
+    stage.held[i.y] = y
+    return True
+
+
+def _emit_phase(stage: Stage, i: ConvTranspose, x: Held, w: NDArray[np.int8], phases: tuple[Phase, ...]) -> Held:
+    """Emit the outputs of one residue, as a tensor of their own."""
+    window = Window(
+        tuple(len(phase.taps) for phase in phases),
+        (1,) * len(phases),
+        tuple((phase.begin, 0) for phase in phases),
+        tuple(phase.dilation for phase in phases),
+    )
+    counts = tuple(phase.count for phase in phases)
+    y = stage.tensor((x.shape[0], len(w), *counts), 1, i.rescale.target.qtype.storage)
+    zero = stored(i.x_zero, x.dtype)
+    key = i, tuple(phase.taps for phase in phases), x.dtype
+    if key not in stage.weights:
+        stage.weights[key] = _weights(i, w[np.ix_(range(len(w)), range(w.shape[1]), *key[1])], zero)
+    how = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
+    place = [x.id, x.nbytes, 0, y.id, y.stride, 0, y.rows]
+    in_kernel = rescaled_in_kernel(i.rescale, i.accumulator)
+    table = tables.window_table(x, window, counts)
+    stage.plan.product(stage.weights[key], place, table, x.stride, stage.padding(zero, x.stride), how, in_kernel, None)
+    stage.steps.append(f"ConvTranspose {i.name}")
+    return y
+
+
+def _weights(i: ConvTranspose, w: NDArray[np.int8], zero: int) -> _native.ProductWeights:
+    codes = w.reshape(*w.shape[:2], -1).transpose(0, 2, 1)
+    bias = folded_bias(i.bias, codes.sum(axis=(1, 2), dtype=np.int64), zero)
+    m = doubles(i.rescale.multiplier, len(w))
+    return _native.ProductWeights(codes.reshape(-1), codes.shape[1], codes.shape[2], bias, m)
