@@ -9,6 +9,7 @@ namespace halfeven::native {
 namespace {
 
 constexpr std::int64_t block_channels = 256;
+constexpr std::int64_t block_bytes = 1024;
 
 const RowKernels& kernels_for(Isa isa) { return find_kernel(row_kernels, Type::u8, Type::u8, isa)->function; }
 
@@ -51,19 +52,51 @@ MultiplyStep::MultiplyStep(const PairPlace& place, std::int32_t x_zero, std::int
       writer_(*rescale_, Type::s32, Type::u8, isa),
       kernels_(kernels_for(isa)) {}
 
+// Codes of `count` neighbours, what pads pixels among them.
+void MultiplyStep::multiply(const std::uint8_t* x, const std::uint8_t* y, std::uint8_t* out, std::int64_t count) const {
+  std::int32_t products[block_bytes];
+  for (std::int64_t i = 0; i < count; i += block_bytes) {
+    const std::int64_t part = std::min(block_bytes, count - i);
+    kernels_.products(products, x + i, y + i, part, x_zero_, y_zero_);
+    writer_.write(products, part, 0, out + i);
+  }
+}
+
+// Rows [begin, end), which all meet the row at `y`: that is repeated, so that many rows are taken at once.
+void MultiplyStep::multiply_rows(const std::uint8_t* x, const std::uint8_t* y, std::uint8_t* out, std::int64_t begin,
+                                 std::int64_t end) const {
+  const std::int64_t stride = place_.rows.stride;
+  const std::int64_t together = std::min(end - begin, block_bytes / stride);
+  if (together < 2) {
+    for (std::int64_t r = begin; r < end; ++r) multiply(x + r * stride, y, out + r * stride, place_.rows.channels);
+    return;
+  }
+  std::uint8_t repeated[block_bytes];
+  for (std::int64_t k = 0; k < together; ++k) std::memcpy(repeated + k * stride, y, static_cast<std::size_t>(stride));
+  for (std::int64_t r = begin; r < end; r += together) {
+    multiply(x + r * stride, repeated, out + r * stride, std::min(together, end - r) * stride);
+  }
+}
+
 void MultiplyStep::run(const Frame& frame) const {
   const Rows& rows = place_.rows;
-  for_each_part(rows.count, 1, threads_for(frame, bytes_of(rows) * 4), [&](std::int64_t begin, std::int64_t end) {
-    std::int32_t products[block_channels];
-    for (std::int64_t r = begin; r < end; ++r) {
-      const std::uint8_t* x = frame.at(place_.x) + r * rows.stride;
-      const std::uint8_t* y = frame.at(place_.y) + r / place_.repeat.divide % place_.repeat.modulo * place_.y_stride;
-      std::uint8_t* out = frame.at(place_.out) + r * rows.stride;
-      for (std::int64_t c = 0; c < rows.channels; c += block_channels) {
-        const std::int64_t count = std::min(block_channels, rows.channels - c);
-        kernels_.products(products, x + c, y + c, count, x_zero_, y_zero_);
-        writer_.write(products, count, 0, out + c);
-      }
+  const std::uint8_t* x = frame.at(place_.x);
+  const std::uint8_t* y = frame.at(place_.y);
+  std::uint8_t* out = frame.at(place_.out);
+  const int threads = threads_for(frame, bytes_of(rows) * 4);
+  if (same_rows(place_)) {
+    return for_each_part(rows.count * rows.stride, 64, threads, [&](std::int64_t begin, std::int64_t end) {
+      multiply(x + begin, y + begin, out + begin, end - begin);
+    });
+  }
+  for_each_part(rows.count, 1, threads, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end;) {
+      const std::int64_t alike =
+          place_.repeat.modulo == 1 ? end : (r / place_.repeat.divide + 1) * place_.repeat.divide;
+      const std::int64_t other = r / place_.repeat.divide % place_.repeat.modulo;
+      const std::int64_t last = std::min(end, alike);
+      multiply_rows(x, y + other * place_.y_stride, out, r, last);
+      r = last;
     }
   });
 }

@@ -57,6 +57,10 @@ class MultiplyStep : public Step {
   std::vector<TensorId> writes() const override { return {place_.out}; }
 
  private:
+  void multiply(const std::uint8_t* x, const std::uint8_t* y, std::uint8_t* out, std::int64_t count) const;
+  void multiply_rows(const std::uint8_t* x, const std::uint8_t* y, std::uint8_t* out, std::int64_t begin,
+                     std::int64_t end) const;
+
   PairPlace place_;
   std::int32_t x_zero_;
   std::int32_t y_zero_;
