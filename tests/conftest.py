@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Generator
 
 import pytest
+
+with contextlib.suppress(ImportError):
+    import setuptools  # noqa: F401  before anything imports distutils: torch's code generator needs this order
 
 
 @pytest.hookimpl(hookwrapper=True)
