@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -225,3 +226,17 @@ def test_tables_hold_every_code() -> None:
     engine = Engine(program_of(look_up))
     assert_same(engine.run({"x": x}, ["y"])["y"], table.repeat(3))
     assert not isinstance(engine.plans()[0].stages[0], StepStage)
+
+
+def test_tensors_too_large_for_a_plan_run_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Small(_native.Plan):
+        def finish(self) -> None:
+            raise ValueError("a plan's tensors take more than 2 GiB")
+
+    program, x = first_conv()
+    expected = run_program(program, {"x": x}, ["y"], reference_backend())
+    monkeypatch.setattr("halfeven.execute.plan.stage._native", SimpleNamespace(Plan=Small))
+    engine = Engine(program)
+    for _ in range(2):
+        assert_same(engine.run({"x": x}, ["y"])["y"], expected["y"])
+    assert all(isinstance(stage, StepStage) for stage in engine.plans()[0].stages)

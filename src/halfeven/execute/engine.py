@@ -121,29 +121,38 @@ class _Planner:
         self._stages: list[PlannedStage] = []
 
     def plan(self) -> Planned:
-        stage = self._open()
+        stage, first = self._open(), 0
         for k, instruction in enumerate(self._todo):
             if _taken(instruction, stage):
                 continue
-            self._close(stage, k)
-            step = StepStage(instruction)
-            step.run(self._arrays, self._threads)
-            self._stages.append(step)
-            stage = self._open()
-        self._close(stage, len(self._todo))
+            self._close(stage, first, k)
+            self._step(instruction)
+            stage, first = self._open(), k + 1
+        self._close(stage, first, len(self._todo))
         return Planned(tuple(self._stages))
+
+    def _step(self, instruction: Instruction) -> None:
+        step = StepStage(instruction)
+        step.run(self._arrays, self._threads)
+        self._stages.append(step)
 
     def _open(self) -> Stage:
         return Stage(self._arrays, self._weights, self._constants, self._uses, self._readers)
 
-    def _close(self, stage: Stage, k: int) -> None:
+    def _close(self, stage: Stage, first: int, k: int) -> None:
+        """Run the stage of instructions ``[first, k)``; one by one where its tensors are too large for a plan."""
         needed = {name for i in self._todo[k:] for name in operands(i)} | set(self._wanted)
         for name in [*stage.pending, *stage.images, *stage.held]:
             if name in needed and name not in self._arrays:
                 stage.export(name)
         if not stage.outputs:
             return
-        stage.plan.finish()
+        try:
+            stage.plan.finish()
+        except ValueError:
+            for instruction in self._todo[first:k]:
+                self._step(instruction)
+            return
         ends = tuple(stage.inputs), tuple(stage.outputs)
         planned = NativeStage(stage.plan, *ends, stage.quantized, tuple(stage.steps))
         planned.run(self._arrays, self._threads)

@@ -47,7 +47,7 @@ class Stage:
     constants: frozenset[str]
     uses: Mapping[str, int]
     readers: Mapping[str, Instruction]
-    plan: _native.Plan = field(default_factory=_native.Plan)
+    plan: _native.Plan = field(default_factory=lambda: _native.Plan(isa=-1))
     held: dict[str, Held] = field(default_factory=dict)
     pending: dict[str, tuple[Conv, Shape]] = field(default_factory=dict)
     inputs: list[Outer] = field(default_factory=list)
