@@ -32,6 +32,7 @@ from halfeven.numerics import affine
 from halfeven.numerics.profile import Profile, Steps, get_profile
 
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
+DYNAMIC = ("DynamicQuantizeLinear", "ConvInteger", "MatMulInteger", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM")
 
 
 @dataclass
@@ -179,6 +180,8 @@ def _emit(node: ir.Node, plan: _Plan, profile: Profile) -> list[Instruction]:
 
 
 def _reason(node: ir.Node) -> str:
+    if node.op_type in DYNAMIC:
+        return "its scale is chosen while the model runs"
     if node.op_type not in RULES:
         return f"{node.op_type} has no integer form here"
     return "its result is not quantized, or is also read as floats"

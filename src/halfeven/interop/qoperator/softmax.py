@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import onnx_ir as ir
+
 from halfeven.interop.qoperator.build import Place, rank_of
 from halfeven.interop.values import given
 
@@ -14,12 +16,12 @@ def softmax(place: Place) -> None:
     x = place.dequantized(0, axis=1)
     rank = rank_of(given(node, 0))
     modern = node.attributes["opset"].as_int() >= ALONG_ONE_AXIS
-    axis = node.attributes.get_int("axis", -1 if modern else 1) % rank
+    axis = node.attributes.get_int("axis", -1) % rank
     if modern or axis == rank - 1:
         place.finish(place.add("Softmax", [x], "", {"axis": axis}, x.shape), 3)
         return
     flat = place.add("Flatten", [x], "flatten", {"axis": axis})
     y = place.add("Softmax", [flat], "", {"axis": -1})
     shape = place.add("Shape", [x], "shape")
-    shape.dtype = None
+    shape.dtype = ir.DataType.INT64
     place.finish(place.add("Reshape", [y, shape], "reshape", {"allowzero": 1}, x.shape), 3)
