@@ -49,6 +49,8 @@ def bypass(node: ir.Node) -> bool:
         x.name = y.name
     if x.shape is None:
         x.shape = y.shape
+    if x.dtype is None:
+        x.dtype = y.dtype
     y.replace_all_uses_with(x, replace_graph_outputs=True)
     graph_of(node).remove(node, safe=True)
     return True
