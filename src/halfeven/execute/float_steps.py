@@ -53,6 +53,7 @@ def softmax(i: FloatSoftmax, arrays: Sequence[Array]) -> tuple[Array, ...]:
         return (arrays[0].astype(i.target.qtype.storage),)
     e = i.exponentials(q.shape[-1])[q.max(axis=-1, keepdims=True) - q]
     total = np.add.accumulate(e, axis=-1, dtype=np.float32)[..., -1:]
-    scaled = np.rint(e * np.float32(i.steps) / total).astype(np.float64) + i.target.zero_point
+    with np.errstate(over="ignore"):  # of a row of one element: infinite, and so the highest code
+        scaled = np.rint(e * np.float32(i.steps) / total).astype(np.float64) + i.target.zero_point
     codes = clamped(scaled, i.target)
     return (np.ascontiguousarray(np.moveaxis(codes, -1, i.axis)),)

@@ -69,7 +69,7 @@ def _stored_codes(site: Site, value: Any, scale: NDArray[np.float64]) -> NDArray
     if constant_of(value) is not None:
         return None
     operand = operand_of(value, site.profile)
-    same = np.array_equal(np.broadcast_to(scale.astype(np.float32), operand.params.scale.shape), operand.params.scale)
+    same = bool((scale.astype(np.float32) == operand.params.scale).all())
     if not same or operand.constant is None or operand.params.zero_point.any():
         return None
     return operand.constant.astype(np.int64)

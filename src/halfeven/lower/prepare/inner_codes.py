@@ -2,9 +2,10 @@
 
 1. ``Q(f(sum))``, f elementwise and more than a clamp: the codes span the arguments on which Q(f) still depends.
 2. ``op(f(codes))``, op a product, pooling, mean or Softmax: they span the values of f over all codes.
+3. ``Q(f(a, b) + c)`` and other elementwise operators of more tensors of codes than a table has: the same for f.
 
 The inner codes round once more than the graph does: in 1 the result is off by at most an eighth of its step before its
-own rounding, in 2 its operand is off by at most half of a 65535th of its range.
+own rounding, in 2 and 3 an operand is off by at most half of a 65535th of its range.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from halfeven.lower.match import PRODUCTS
 from halfeven.lower.prepare.active_range import Reals, inner_params
 from halfeven.lower.prepare.before_moves import moved_operands
 from halfeven.lower.regions import exact, tables
-from halfeven.lower.regions.find import Region, find_region
+from halfeven.lower.regions.find import TWO_INPUTS, Region, find_region
 from halfeven.lower.rules import RULES
 from halfeven.lower.site import NotLowered, Operand, Site
 from halfeven.numerics.params import AffineParams, choose_params
@@ -40,7 +41,7 @@ def give_inner_codes(model: ir.Model, profile: Profile) -> int:
     count = 0
     for node in list(model.graph):
         if is_op(node, QUANTIZE):
-            count += _argument_of(node, profile)
+            count += _argument_of(node, profile) or _parts_of(node, profile)
         elif is_op(node, *SUMS) and _is_quantized(node.outputs[0]):
             count += sum(_operand_of(node, k, profile) for k in range(2 if node.op_type == "MatMul" else 1))
     return count
@@ -61,6 +62,22 @@ def _argument_of(quantize: ir.Node, profile: Profile) -> bool:
         return False
     _rebuild(quantize, region, params)
     return True
+
+
+def _parts_of(quantize: ir.Node, profile: Profile) -> int:
+    """Case 3."""
+    value = quantize.inputs[0]
+    last = None if value is None else value.producer()
+    if value is None or last is None or not is_op(last, *TWO_INPUTS):
+        return 0
+    site = Site(quantize, None, "", UNUSED, None, None, profile)
+    try:
+        tables.entries(find_region(site, value), partial(exact.evaluate, site))
+    except NotLowered:
+        pass
+    else:
+        return 0  # one table
+    return sum(_operand_of(last, k, profile) for k in range(len(last.inputs)))
 
 
 def _sum_behind(value: ir.Value, profile: Profile) -> Operand:  # noqa: ARG001  a Leaf
