@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfeven.execute import windows
-from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
+from halfeven.ir.float_steps import FloatAveragePool
 from halfeven.ir.rescale import Target
 
 Array = NDArray[Any]
@@ -44,16 +44,3 @@ def counts(i: FloatAveragePool, spatial: Sequence[int]) -> F32:
 def clamped(whole: NDArray[np.float64], target: Target) -> Array:
     """Whole numbers, limited to the target's codes."""
     return np.clip(whole, target.qmin, target.qmax).astype(target.qtype.storage)
-
-
-def softmax(i: FloatSoftmax, arrays: Sequence[Array]) -> tuple[Array, ...]:
-    """Exponentials from the table, their sum along the axis from first to last, one division."""
-    q = np.moveaxis(arrays[0].astype(np.int64), i.axis, -1)
-    if q.size == 0:
-        return (arrays[0].astype(i.target.qtype.storage),)
-    e = i.exponentials(q.shape[-1])[q.max(axis=-1, keepdims=True) - q]
-    total = np.add.accumulate(e, axis=-1, dtype=np.float32)[..., -1:]
-    with np.errstate(over="ignore"):  # of a row of one element: infinite, and so the highest code
-        scaled = np.rint(e * np.float32(i.steps) / total).astype(np.float64) + i.target.zero_point
-    codes = clamped(scaled, i.target)
-    return (np.ascontiguousarray(np.moveaxis(codes, -1, i.axis)),)

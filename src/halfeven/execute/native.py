@@ -18,10 +18,10 @@ from halfeven.execute.native_arguments import codes, contiguous, native_rescale,
 from halfeven.execute.native_pointwise import add_sums, divide, slopes
 from halfeven.execute.native_rows import normalize, reduce_sum, resize_linear
 from halfeven.execute.native_select import extreme, mask, reduce_extreme, where
-from halfeven.execute.native_tables import channel_table, float_average_pool, float_softmax, pair_table
+from halfeven.execute.native_tables import channel_table, float_average_pool, pair_table
 from halfeven.execute.native_transposed import conv_transpose
 from halfeven.ir import instructions as ir
-from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
+from halfeven.ir.float_steps import FloatAveragePool
 from halfeven.ir.moves import MOVES, Move
 from halfeven.ir.normalize import Normalize
 from halfeven.ir.rescale import Rescale
@@ -227,7 +227,6 @@ step.register(AddSums)(add_sums)
 step.register(PairTable)(pair_table)
 step.register(ChannelTable)(channel_table)
 step.register(FloatAveragePool)(float_average_pool)
-step.register(FloatSoftmax)(float_softmax)
 
 for _kind in MOVES:
     step.register(_kind)(_move)

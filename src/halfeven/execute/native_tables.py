@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from halfeven.execute import float_steps, tables
-from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
+from halfeven.ir.float_steps import FloatAveragePool
 from halfeven.ir.tables import ChannelTable, PairTable
 
 Array = NDArray[Any]
@@ -30,9 +30,3 @@ def float_average_pool(i: FloatAveragePool, arrays: Sequence[Array], threads: in
     """NumPy's float32 operations, in the stated order."""
     del threads
     return float_steps.average_pool(i, arrays)
-
-
-def float_softmax(i: FloatSoftmax, arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
-    """NumPy's float32 operations, in the stated order."""
-    del threads
-    return float_steps.softmax(i, arrays)

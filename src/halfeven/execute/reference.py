@@ -19,7 +19,7 @@ from halfeven.execute.reference_pointwise import add_sums, divide, slopes
 from halfeven.execute.reference_select import extreme, mask, reduce_extreme, reduce_sum, resize_linear, where
 from halfeven.execute.reference_transposed import conv_transpose
 from halfeven.ir import instructions as ir
-from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
+from halfeven.ir.float_steps import FloatAveragePool
 from halfeven.ir.moves import MOVES, Move
 from halfeven.ir.normalize import Normalize
 from halfeven.ir.select import Extreme, Mask, ReduceExtreme, ReduceSum, ResizeLinear, Where
@@ -185,7 +185,6 @@ step.register(AddSums)(add_sums)
 step.register(PairTable)(tables.pair_table)
 step.register(ChannelTable)(tables.channel_table)
 step.register(FloatAveragePool)(float_steps.average_pool)
-step.register(FloatSoftmax)(float_steps.softmax)
 
 for _kind in MOVES:
     step.register(_kind)(_move)

@@ -26,7 +26,7 @@ from halfeven.execute.torch_select import extreme, mask, reduce_extreme, reduce_
 from halfeven.execute.torch_sums import convolve, matrix_product, sum_of_taps, taps_of
 from halfeven.execute.torch_transposed import conv_transpose
 from halfeven.ir import instructions as ir
-from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
+from halfeven.ir.float_steps import FloatAveragePool
 from halfeven.ir.moves import MOVES, Concat, Move, Pad
 from halfeven.ir.normalize import Normalize
 from halfeven.ir.select import Extreme, Mask, ReduceExtreme, ReduceSum, ResizeLinear, Where
@@ -212,7 +212,6 @@ step.register(AddSums)(add_sums)
 step.register(PairTable)(torch_tables.pair_table)
 step.register(ChannelTable)(torch_tables.channel_table)
 step.register(FloatAveragePool)(torch_float_steps.average_pool)
-step.register(FloatSoftmax)(torch_float_steps.softmax)
 
 for _kind in MOVES:
     if _kind is not Concat:

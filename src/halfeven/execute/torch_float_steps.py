@@ -9,7 +9,7 @@ from torch import Tensor
 
 from halfeven.execute import float_steps
 from halfeven.execute.torch_sums import taps_of
-from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
+from halfeven.ir.float_steps import FloatAveragePool
 from halfeven.ir.rescale import Target
 from halfeven.ops.torch_params import placed, storage
 
@@ -29,15 +29,3 @@ def average_pool(i: FloatAveragePool, arrays: Sequence[Tensor]) -> tuple[Tensor,
 
 def _clamped(whole: Tensor, target: Target) -> Tensor:
     return whole.clamp(target.qmin, target.qmax).to(storage(target.qtype))
-
-
-def softmax(i: FloatSoftmax, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Exponentials from the table, their sum along the axis from first to last, one division."""
-    q = arrays[0].to(torch.int64)
-    if q.numel() == 0:
-        return (q.to(storage(i.target.qtype)),)
-    e = placed(i.exponentials(q.shape[i.axis]), q.device)[q.amax(dim=i.axis, keepdim=True) - q]
-    total = torch.zeros((), dtype=torch.float32, device=q.device)
-    for part in e.split(1, dim=i.axis):  # torch's own sums add in another order
-        total = total + part
-    return (_clamped(torch.round(e * i.steps / total).to(torch.float64) + i.target.zero_point, i.target),)

@@ -6,7 +6,6 @@ They stand where a profile is another runtime's arithmetic and that runtime comp
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +13,6 @@ from numpy.typing import NDArray
 
 from halfeven.ir.rescale import Target
 from halfeven.ir.window import Window
-
-LARGEST = np.finfo(np.float32).max
-RESERVED = 5.0  # of the exponent: what keeps a sum of exponentials within float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,33 +39,3 @@ class FloatAveragePool:
     y_scale: float
     added: int
     target: Target
-
-
-@dataclass(frozen=True, eq=False)
-class FloatSoftmax:
-    """``q = clamp(rhe(f32(f32(E_i steps) / sum E_j)) + Z)`` along ``axis``, ``E_i = E[max - q_i]``.
-
-    The sum is made in float32, element after element. E is :meth:`exponentials` of the axis' length.
-
-    Attributes
-    ----------
-    x_scale : Sx, float32.
-    levels : of the codes of x.
-    steps : ``floor(f32(1 / Sy))``.
-    """
-
-    name: str
-    x: str
-    y: str
-    axis: int
-    x_scale: float
-    levels: int
-    steps: float
-    target: Target
-
-    def exponentials(self, length: int) -> NDArray[np.float32]:
-        """``E[d] = f32(exp((offset - d) Sx))``: the largest value of a row as large as a sum of ``length`` allows."""
-        room = math.log(float(np.float32(LARGEST) / np.float32(length)))
-        offset = max(0.0, room - RESERVED) / self.x_scale
-        distance = np.arange(self.levels, dtype=np.float64)
-        return np.exp((offset - distance) * self.x_scale).astype(np.float32)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
+from halfeven.ir.float_steps import FloatAveragePool
 from halfeven.ir.moves import Concat, Move
 from halfeven.ir.normalize import Normalize
 from halfeven.ir.rescale import Accumulator, MeanRescale, Rescale, Target
@@ -260,7 +260,6 @@ Instruction = (
     | ResizeLinear
     | Softmax
     | Normalize
-    | FloatSoftmax
     | Move
     | Float
 )

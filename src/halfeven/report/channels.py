@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
+from halfeven.ir.float_steps import FloatAveragePool
 from halfeven.ir.instructions import (
     AveragePool,
     Conv,
@@ -31,7 +31,7 @@ CHANNELS_SECOND = (
     SpaceToDepth,
     ResizeNearest,
 )
-CHANNELS_LAST = (Linear, MatMul, Softmax, FloatSoftmax)
+CHANNELS_LAST = (Linear, MatMul, Softmax)
 CHANGES_AXES = (Reshape, Flatten, Squeeze, Unsqueeze, Float)
 SEQUENCE_RANK = 3
 

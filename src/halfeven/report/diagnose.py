@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from halfeven.ir.float_steps import FloatSoftmax
 from halfeven.ir.instructions import Float, Softmax
 from halfeven.report.diagnose_input import input_findings
 from halfeven.report.finding import Finding, Kind, Severity
@@ -100,7 +99,7 @@ def _outliers(row: LayerRow) -> Iterator[Finding]:
 
 def _is_choice(row: LayerRow) -> bool:
     """Whether channels compete, so that one is loud and the others silent by design."""
-    return isinstance(row.layer.instruction, (Softmax, FloatSoftmax))
+    return isinstance(row.layer.instruction, Softmax)
 
 
 def _own(row: LayerRow, operands: Sequence[LayerRow]) -> Iterator[Finding]:

@@ -207,7 +207,9 @@ def test_softmax(qtype: he.QType, shape: tuple[int, ...], attributes: dict[str, 
         g = Graph()
         px, py = params(rng, qtype), he.AffineParams(scale, qtype.qmin, qtype)
         y = g.node("QLinearSoftmax", "x", *g.params(px), *g.params(py), domain=MS, **attributes)
-        check(g, y, {"x": codes(rng, qtype, shape)})
+        model, feeds = g.model({"x": (qtype.name, shape)}, {y: qtype.name}), {"x": codes(rng, qtype, shape)}
+        got, expected = he.load(model, strict=True).run(feeds)[y], onnxruntime_outputs(model, feeds)[y]
+        assert np.count_nonzero(got != expected) <= 1  # its sums are float32, in an order that depends on the processor
 
 
 @QTYPES

@@ -3,25 +3,30 @@
     QLinearGlobalAveragePool, and QLinearAveragePool whose window is the whole image without padding:
                        M = f32(Sx / f32(Sy count)),  y = clamp(rhe(f32(f32(sum) M)) + Zy),  sum exact
     QLinearAveragePool:  halfeven.ir.float_steps.FloatAveragePool
-    QLinearSoftmax:      halfeven.ir.float_steps.FloatSoftmax
+    QLinearSoftmax:      steps = floor(f32(1 / Sy)), and y = clamp(rhe(softmax steps) + Zy): 1 / Sy rounded down
 
+What QLinearSoftmax adds up depends on the processor, so the sum is exact here: one code in a million differs.
 Source: measured, docs/guide/onnxruntime.md.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx_ir as ir
 
-from halfeven.ir.float_steps import FloatAveragePool, FloatSoftmax
-from halfeven.ir.instructions import Instruction, ReduceMean
+from halfeven.ir.float_steps import FloatAveragePool
+from halfeven.ir.instructions import Instruction, ReduceMean, Softmax
 from halfeven.ir.rescale import MeanRescale
 from halfeven.lower.float_steps.runtime import BYTE, offset, runs_on_codes
 from halfeven.lower.regions.layout import all_codes
+from halfeven.lower.rules import softmax
 from halfeven.lower.rules.window import read_window
 from halfeven.lower.scaling import method_of
 from halfeven.lower.site import NotLowered, Operand, Site
 from halfeven.numerics import affine
+from halfeven.numerics.multiplier import Multiplier
 
 
 def _operand(site: Site) -> Operand:
@@ -71,7 +76,8 @@ def lower_softmax(site: Site, quantize: ir.Node) -> list[Instruction]:
     x = _operand(site)
     if not runs_on_codes(site, quantize, (x,)):
         raise NotLowered("the runtime leaves it in float32")
+    (exact,) = softmax.lower(site)
+    if not isinstance(exact, Softmax):
+        raise NotLowered("its integer form is another")
     steps = float(np.floor(np.float32(1) / np.float32(site.params.scale)))
-    levels = x.params.qtype.levels
-    axis, scale = site.integer("axis", -1), float(x.params.scale)
-    return [FloatSoftmax(site.name, x.name, site.y, axis, scale, levels, steps, site.target)]
+    return [replace(exact, multiplier=Multiplier.from_real(steps, exact.multiplier.bits))]
