@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
 
+    from halfeven.ptq.algorithms import Algorithm
     from halfeven.ptq.choice import RangeChoice
     from halfeven.ptq.plan import Config, Plan
     from halfeven.ptq.quantize import Progress, PtqResult
@@ -229,6 +230,7 @@ def quantize_model(
     weights: QType | str = int8,
     config: Config | None = None,
     method: RangeChoice | str | None = None,
+    algorithms: Iterable[Algorithm | str] | str = (),
     profile: str | Profile = JOURNEY6,
     strict: bool = False,
     progress: Progress | bool | None = None,
@@ -246,6 +248,8 @@ def quantize_model(
     method : how ranges are chosen: "default" (for each scale the best of the others, by the error at the results of
         the operators that read it), "max", "percentile", "kl", "mse", or a Method, BestOf or BestModel with its own
         options.
+    algorithms : accuracy algorithms, or their names, such as ``["bias-correction"]``; what each did stands in
+        ``model.ptq.algorithms``.
     profile : the arithmetic that the model is made for.
     strict : refuse a model of which a part would run in float32.
     progress : called with (done, total or None) samples; None or False for silence.
@@ -265,6 +269,7 @@ def quantize_model(
         weights=weights,
         method=method,
         config=config,
+        algorithms=algorithms,
         profile=profile,
         progress=progress if callable(progress) else None,
     )
@@ -279,11 +284,12 @@ def plan_quantization(
     weights: QType | str = int8,
     config: Config | None = None,
     method: RangeChoice | str | None = None,
+    algorithms: Iterable[Algorithm | str] | str = (),
 ) -> Plan:
     """What :func:`quantize_model` would do, before any data: print it to see every node's setting and its source."""
     from halfeven.ptq.quantize import plan_quantization as plan  # noqa: PLC0415
 
-    return plan(model, activations=activations, weights=weights, config=config, method=method)[1]
+    return plan(model, activations=activations, weights=weights, config=config, method=method, algorithms=algorithms)[1]
 
 
 def load(

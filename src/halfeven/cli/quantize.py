@@ -13,6 +13,7 @@ from halfeven.cli import console
 from halfeven.cli.options import Debug
 from halfeven.cli.summary import print_quantized
 from halfeven.errors import ParameterError
+from halfeven.ptq.algorithms.names import NAMED
 
 
 def command(
@@ -32,6 +33,10 @@ def command(
             show_default="default",
         ),
     ] = None,
+    algorithms: Annotated[
+        str,
+        typer.Option(metavar="NAME,NAME", help="Accuracy algorithms: " + ", ".join(NAMED) + ".", show_default="none"),
+    ] = "",
     config: Annotated[Path | None, typer.Option(metavar="quant_config.json", help="Settings for each node.")] = None,
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Show every node's setting and where it comes from, and stop.")
@@ -41,8 +46,11 @@ def command(
     debug: Debug = False,  # noqa: ARG001  read by main
 ) -> None:
     """Quantize a float ONNX model after training."""
+    asked = [name.strip() for name in algorithms.split(",") if name.strip()]
     if print_config:
-        plan = api.plan_quantization(model, activations=activations, weights=weights, config=config, method=method)
+        plan = api.plan_quantization(
+            model, activations=activations, weights=weights, config=config, method=method, algorithms=asked
+        )
         console.out().print(str(plan), markup=False)
         warn(plan.warnings)
         return
@@ -58,6 +66,7 @@ def command(
             weights=weights,
             config=config,
             method=method,
+            algorithms=asked,
             profile=profile,
             strict=strict,
             progress=progress,

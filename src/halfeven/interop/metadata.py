@@ -1,4 +1,4 @@
-"""What a file of ours says about itself: profile, version, the float model that it came from."""
+"""What a file of ours says about itself: profile, version, the float model that it came from, what was done to it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import onnx_ir as ir
 PROFILE = "halfeven.profile"
 VERSION = "halfeven.version"
 SOURCE = "halfeven.source"
+ALGORITHMS = "halfeven.algorithms"
 
 
 def metadata(model: ir.Model | onnx.ModelProto) -> dict[str, str]:
@@ -24,10 +25,15 @@ def metadata(model: ir.Model | onnx.ModelProto) -> dict[str, str]:
 
 
 def set_metadata(
-    model: ir.Model, *, profile: str | None = None, version: str | None = None, source: str | None = None
+    model: ir.Model,
+    *,
+    profile: str | None = None,
+    version: str | None = None,
+    source: str | None = None,
+    algorithms: str | None = None,
 ) -> None:
     """Write the given entries into the model; those left out, and entries of others, stay as they are."""
-    given = {PROFILE: profile, VERSION: version, SOURCE: source}
+    given = {PROFILE: profile, VERSION: version, SOURCE: source, ALGORITHMS: algorithms}
     model.metadata_props.update({key: value for key, value in given.items() if value is not None})
 
 

@@ -1,4 +1,4 @@
-"""Of several quantized models the one whose outputs, computed in integers, are nearest to the float model's."""
+"""How far the outputs of quantized models, computed in integers, are from the float model's; the nearest of some."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import onnx_ir as ir
 
-from halfeven.execute.run import native_backend, run_program
+from halfeven.execute.engine import Engine
 from halfeven.lower import lower
 from halfeven.numerics.profile import Profile
 from halfeven.ptq.difference import Difference, Measure
@@ -30,17 +30,35 @@ def nearest_model(
     HalfevenError
         If one of them cannot run on a sample.
     """
+    errors = output_errors(model, made, samples, profile, measure, progress)
+    return errors.index(min(errors))
+
+
+def output_errors(
+    model: ir.Model,
+    made: Sequence[ir.Model],
+    samples: Sequence[Sample],
+    profile: Profile,
+    measure: Measure,
+    progress: Callable[[int], object] = lambda _done: None,
+) -> list[float]:
+    """How far each of ``made``, run in integers, is from ``model``: the measure, summed over the outputs.
+
+    Raises
+    ------
+    HalfevenError
+        If one of them cannot run on a sample.
+    """
     outputs = [str(v.name) for v in model.graph.outputs]
-    programs = [lower(m, profile) for m in made]
+    engines = [Engine(lower(m, profile)) for m in made]
     found = [dict.fromkeys(outputs, Difference()) for _ in made]
-    tapped, backend = tap(model, outputs), native_backend()
+    tapped = tap(model, outputs)
     for count, sample in enumerate(samples, 1):
         expected: dict[str, np.ndarray] = {}
         tapped.run(sample, expected.__setitem__)
-        for sums, program in zip(found, programs, strict=True):
-            got = run_program(program, dict(sample), outputs, backend)
+        for sums, engine in zip(found, engines, strict=True):
+            got = engine.run(sample, outputs)
             for name in outputs:
                 sums[name] += Difference.between(expected[name], got[name])
         progress(count)
-    errors = [sum(measure.of(d) for d in sums.values()) for sums in found]
-    return errors.index(min(errors))
+    return [sum(measure.of(d) for d in sums.values()) for sums in found]

@@ -14,6 +14,7 @@ from halfeven.ptq.operators import operator_of
 from halfeven.ptq.placement import Placement, Product
 from halfeven.ptq.weights import Constant, Constants
 
+BIAS = 2  # its place among the inputs of Conv, ConvTranspose and Gemm
 SUFFIXES = ("_scale", "_zero_point", "_quantized", "_dequantized", "_quantize", "_dequantize")
 
 
@@ -117,9 +118,13 @@ class _Writer:
         node.replace_input_with(1, self._real(product.weight, weight, node))
         if bias is None:
             return
-        reader, name = self._nodes[product.bias_node], str(product.bias)
-        index = next(k for k, v in enumerate(reader.inputs) if v is self._values[name])
-        reader.replace_input_with(index, self._real(name, bias, reader))
+        if product.bias is None:  # a bias where the float model has none
+            node.resize_inputs(BIAS + 1)
+            node.replace_input_with(BIAS, self._real(f"{product.node}_bias", bias, node))
+            return
+        reader = self._nodes[product.bias_node]
+        index = next(k for k, v in enumerate(reader.inputs) if v is self._values[str(product.bias)])
+        reader.replace_input_with(index, self._real(product.bias, bias, reader))
 
     def _real(self, name: str, constant: Constant, reader: ir.Node) -> ir.Value:
         """The reals of a constant: codes in an initializer, and a DequantizeLinear before its first reader."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ import onnx_ir as ir
 
 from halfeven.errors import ParameterError
 from halfeven.numerics.qtype import QType, get_qtype, int8, int16, int32
+from halfeven.ptq.algorithms.names import algorithms_of
+from halfeven.ptq.algorithms.stages import Algorithm
 from halfeven.ptq.choice import RangeChoice, get_choice
 from halfeven.ptq.code_types import CodeTypes, resolved_types
 from halfeven.ptq.config import NodeSetting, QuantConfig, read_config, resolve
@@ -30,6 +32,8 @@ class Plan:
     ----------
     settings : of every node, and where each comes from.
     warnings : what of the configuration was read with a remark, or changes nothing; one line each.
+    algorithms : that act, in their order.
+    original : names of the nodes before the clean-up.
     """
 
     placement: Placement
@@ -37,6 +41,8 @@ class Plan:
     choice: RangeChoice
     settings: tuple[NodeSetting, ...]
     warnings: tuple[str, ...]
+    algorithms: tuple[Algorithm, ...]
+    original: frozenset[str]
 
     def __str__(self) -> str:
         """One line a node: what it reads in which type, its weight, the entry that says so."""
@@ -57,7 +63,8 @@ class Plan:
                 rows.append((s.node, s.operator, "no codes", "-", "-"))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-        return "\n".join([f"ranges: {self.choice}", *lines])
+        algorithms = [f"algorithms: {', '.join(map(str, self.algorithms))}"] if self.algorithms else []
+        return "\n".join([f"ranges: {self.choice}", *algorithms, *lines])
 
 
 def make_plan(
@@ -68,14 +75,15 @@ def make_plan(
     weights: QType | str = int8,
     method: RangeChoice | str | None = None,
     config: Config | None = None,
+    algorithms: Iterable[Algorithm | str] | str = (),
 ) -> Plan:
     """The plan for a cleaned-up model.
 
     Parameters
     ----------
     original : names of the nodes before the clean-up.
-    activations, weights, method : as of :func:`halfeven.ptq.quantize.quantize`; where the configuration speaks, it
-        counts.
+    activations, weights, method, algorithms : as of :func:`halfeven.ptq.quantize.quantize`; where the configuration
+        speaks, it counts.
 
     Raises
     ------
@@ -92,7 +100,15 @@ def make_plan(
     outputs = dict.fromkeys((str(v.name) for v in cleaned.graph.outputs), read.model_output_type)
     types = resolved_types(placement, settings, outputs, symmetric=codes.signed)
     warnings = (*read.warnings, *_without_effect(read, settings, placement))
-    return Plan(placement, types, _choice(method, read), settings, warnings)
+    return Plan(
+        placement,
+        types,
+        _choice(method, read),
+        settings,
+        warnings,
+        algorithms_of(algorithms),
+        frozenset(original),
+    )
 
 
 def _choice(method: RangeChoice | str | None, config: QuantConfig) -> RangeChoice:

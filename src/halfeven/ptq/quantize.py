@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
@@ -15,22 +15,24 @@ import onnx_ir as ir
 from halfeven import interop
 from halfeven.errors import ModelError, UnsupportedError
 from halfeven.interop import CleanUp, Equality
-from halfeven.interop.values import constant
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
 from halfeven.numerics.qtype import QType, int8
 from halfeven.ptq.activations import Activations
+from halfeven.ptq.algorithms.apply import refine, rewrite
+from halfeven.ptq.algorithms.report import AlgorithmReport, provenance
+from halfeven.ptq.algorithms.stages import Algorithm, BiasCorrecting, FloatRewrite, WeightRounding
 from halfeven.ptq.best_model import nearest_model
 from halfeven.ptq.calibrate import Progress, calibrate
 from halfeven.ptq.choice import BestModel, BestOf, RangeChoice
 from halfeven.ptq.choose_scales import Float, TensorRange, choose_scales
 from halfeven.ptq.config import NodeSetting
 from halfeven.ptq.data import count_samples, samples
-from halfeven.ptq.insert_qdq import insert_qdq
+from halfeven.ptq.draft import Draft
 from halfeven.ptq.keep import Keeper, Sample
 from halfeven.ptq.placement import Placement
 from halfeven.ptq.plan import Config, Plan, make_plan
-from halfeven.ptq.weights import Widened, quantize_constants
+from halfeven.ptq.weights import Widened
 from halfeven.ranges import Statistics
 
 __all__ = ["Progress", "PtqResult", "TensorRange", "plan_quantization", "quantize"]
@@ -45,12 +47,13 @@ class PtqResult:
     Attributes
     ----------
     model : QDQ ONNX, with profile, version and source in its metadata.
-    clean_up : the float model it stands for (``clean_up.model``) and what was simplified.
+    clean_up : the float model it stands for (``clean_up.model``, rewritten by algorithms) and what was simplified.
     equality : of that float model with the original, on the first samples.
     placement : what carries codes. ranges : one row a scale of activations.
     widened : weights whose scale was raised so that the bias fits.
     samples : how many were seen.
     settings : what was asked of each node. warnings : remarks on the configuration, one line each.
+    algorithms : what each accuracy algorithm did.
     """
 
     model: ir.Model
@@ -62,6 +65,7 @@ class PtqResult:
     samples: int
     settings: tuple[NodeSetting, ...] = ()
     warnings: tuple[str, ...] = ()
+    algorithms: tuple[AlgorithmReport, ...] = ()
 
     @property
     def params(self) -> dict[str, AffineParams]:
@@ -84,6 +88,7 @@ def quantize(
     weights: QType | str = int8,
     method: RangeChoice | str | None = None,
     config: Config | None = None,
+    algorithms: Iterable[Algorithm | str] | str = (),
     profile: Profile | str = JOURNEY6,
     progress: Progress | None = None,
 ) -> PtqResult:
@@ -99,8 +104,11 @@ def quantize(
         "max", "percentile", "kl", "mse", or a :class:`~halfeven.ranges.Method`,
         :class:`~halfeven.ptq.choice.BestOf` or :class:`~halfeven.ptq.choice.BestModel`.
     config : a quant_config.json, or its contents. Where it speaks, ``activations`` and ``weights`` do not count.
+    algorithms : accuracy algorithms or their names, see :mod:`halfeven.ptq.algorithms`; they act in the order of their
+        stages.
     profile : the arithmetic that the model is made for; the file names it.
-    progress : called with (samples done, their number or None); samples on which ranges are compared count again.
+    progress : called with (samples done, their number or None); samples on which ranges are compared count again, and
+        so does each product of each algorithm that looks at it.
 
     Raises
     ------
@@ -108,13 +116,40 @@ def quantize(
         In one line: the node, tensor, file or sample at fault, what was expected, what to do.
     """
     profile = get_profile(profile)
-    cleaned, plan = plan_quantization(model, activations=activations, weights=weights, method=method, config=config)
-    seen = _see(model, cleaned, plan, data, progress)
-    ranges = _ranges(cleaned, plan, seen, profile, progress)
-    made, widened = _write(cleaned, plan, ranges)
-    _sign(made, model, profile)
+    asked: dict[str, Any] = {
+        "activations": activations,
+        "weights": weights,
+        "method": method,
+        "config": config,
+        "algorithms": algorithms if isinstance(algorithms, str) else tuple(algorithms),
+    }
+    cleaned, plan = plan_quantization(model, **asked)
+    stream = iter(samples(data, _inputs(cleaned.model)))
+    first = list(islice(stream, max([COMPARED, *(a.samples for a in plan.algorithms if isinstance(a, FloatRewrite))])))
+    rewritten, reports = rewrite(plan.algorithms, cleaned.model, first)
+    if reports:
+        cleaned = replace(cleaned, model=rewritten)
+        plan = make_plan(rewritten, plan.original, **asked)
+    equality = interop.check_equal(model, cleaned.model, first[:COMPARED])
+    known = count_samples(data, _inputs(cleaned.model)) if progress else None
+    seen = _see(cleaned, plan, chain(first, stream), _Count(progress, known))
+    ranges = _ranges(cleaned, plan, seen, profile)
+    draft, refined = refine(plan.algorithms, _draft(cleaned, plan, ranges, profile), seen.kept, seen.count.tick)
+    reports = (*reports, *refined)
+    made = draft.write()
+    _sign(made, model, profile, reports)
+    widened = draft.constants.widened
     return PtqResult(
-        made, cleaned, seen.equality, plan.placement, ranges, widened, seen.count, plan.settings, plan.warnings
+        made,
+        cleaned,
+        equality,
+        plan.placement,
+        ranges,
+        widened,
+        seen.samples,
+        plan.settings,
+        plan.warnings,
+        reports,
     )
 
 
@@ -125,6 +160,7 @@ def plan_quantization(
     weights: QType | str = int8,
     method: RangeChoice | str | None = None,
     config: Config | None = None,
+    algorithms: Iterable[Algorithm | str] | str = (),
 ) -> tuple[CleanUp, Plan]:
     """The cleaned-up model and what :func:`quantize` would do to it; print the plan to see every node's setting."""
     read = _read_float(model)
@@ -136,68 +172,69 @@ def plan_quantization(
         weights=weights,
         method=method,
         config=config,
+        algorithms=algorithms,
     )
     _check_some_integer(plan.placement, model)
     return cleaned, plan
 
 
+class _Count:
+    """What is done of what there is to do; ``known``: the number of samples, where it is known."""
+
+    def __init__(self, progress: Progress | None, known: int | None) -> None:
+        self._progress, self._known = progress, known
+        self._done, self._total = 0, known
+
+    def plan(self, again: int, other: int) -> None:
+        """Of the samples ``again`` are looked at twice at most; ``other`` is work that is not samples."""
+        if self._known is not None:
+            self._total = self._known + min(self._known, again) + other
+
+    def tick(self, *_done: object) -> None:
+        """One more."""
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What the samples showed, and those that were kept. ``total``: their number and that of the kept, if known."""
+    """What the samples showed, how many they were, and those that were kept."""
 
     statistics: Mapping[str, Statistics]
-    equality: Equality
     kept: Sequence[Sample]
-    count: int
-    total: int | None
+    samples: int
+    count: _Count
 
 
-def _see(
-    model: str | os.PathLike[str] | onnx.ModelProto,
-    cleaned: CleanUp,
-    plan: Plan,
-    data: Any,
-    progress: Progress | None,
-) -> _Seen:
-    inputs = _inputs(cleaned.model)
-    keeper = Keeper(plan.choice.samples if isinstance(plan.choice, (BestOf, BestModel)) else 0)
-    stream = keeper.watch(samples(data, inputs))
-    first = list(islice(stream, COMPARED))
-    equality = interop.check_equal(model, cleaned.model, first)
-    known = count_samples(data, inputs) if progress else None
-    total = None if known is None else known + min(known, keeper.most)
-    seen, count = calibrate(
-        cleaned.model,
-        plan.placement.observed,
-        chain(first, stream),
-        progress,
-        kind=plan.choice.statistics,
-        total=total,
+def _see(cleaned: CleanUp, plan: Plan, stream: Iterable[Sample], count: _Count) -> _Seen:
+    refining = [a for a in plan.algorithms if isinstance(a, (WeightRounding, BiasCorrecting))]
+    again = _samples_of(plan.choice)
+    count.plan(again, len(refining) * len(plan.placement.products))
+    keeper = Keeper(max([again, *(a.samples for a in refining)]))
+    seen, found = calibrate(
+        cleaned.model, plan.placement.observed, keeper.watch(stream), count.tick, kind=plan.choice.statistics
     )
-    return _Seen(seen, equality, keeper.samples, count, total)
+    return _Seen(seen, keeper.samples, found, count)
 
 
-def _ranges(
-    cleaned: CleanUp, plan: Plan, seen: _Seen, profile: Profile, progress: Progress | None
-) -> tuple[TensorRange, ...]:
-    def again(done: int) -> None:
-        if progress is not None:
-            progress(seen.count + done, seen.total)
+def _samples_of(choice: RangeChoice) -> int:
+    return choice.samples if isinstance(choice, (BestOf, BestModel)) else 0
 
-    measured_on = Float(cleaned.model, plan.placement, seen.kept, profile, again)
-    choice = plan.choice
+
+def _ranges(cleaned: CleanUp, plan: Plan, seen: _Seen, profile: Profile) -> tuple[TensorRange, ...]:
+    choice, kept = plan.choice, seen.kept[: _samples_of(plan.choice)]
+    measured_on = Float(cleaned.model, plan.placement, kept, profile, seen.count.tick)
     if not isinstance(choice, BestModel):
         return choose_scales(plan.types.scales, seen.statistics, choice, measured_on)
     options = [BestOf((candidate,)) for candidate in choice.candidates]
     found = [choose_scales(plan.types.scales, seen.statistics, option, measured_on) for option in options]
-    made = [_write(cleaned, plan, ranges)[0] for ranges in found]
-    return found[nearest_model(cleaned.model, made, seen.kept, profile, choice.measure, again)]
+    made = [_draft(cleaned, plan, ranges, profile).write() for ranges in found]
+    return found[nearest_model(cleaned.model, made, kept, profile, choice.measure, seen.count.tick)]
 
 
-def _write(cleaned: CleanUp, plan: Plan, ranges: Sequence[TensorRange]) -> tuple[ir.Model, tuple[Widened, ...]]:
-    activations = Activations.of(ranges)
-    constants = quantize_constants(_constants(cleaned.model), plan.placement, activations, plan.types)
-    return insert_qdq(cleaned.model, plan.placement, activations, constants), constants.widened
+def _draft(cleaned: CleanUp, plan: Plan, ranges: Sequence[TensorRange], profile: Profile) -> Draft:
+    return Draft(cleaned.model, plan.placement, plan.types, Activations.of(ranges), profile)
 
 
 def _read_float(model: str | os.PathLike[str] | onnx.ModelProto) -> ir.Model:
@@ -232,11 +269,14 @@ def _inputs(model: ir.Model) -> tuple[_Input, ...]:
     return tuple(_Input(p.name, p.shape, np.dtype(p.dtype)) for p in interop.describe(model).inputs)
 
 
-def _constants(model: ir.Model) -> dict[str, np.ndarray]:
-    values = {str(v.name): constant(v) for node in model.graph for v in node.inputs if v is not None}
-    return {name: array for name, array in values.items() if array is not None}
-
-
-def _sign(made: ir.Model, model: str | os.PathLike[str] | onnx.ModelProto, profile: Profile) -> None:
+def _sign(
+    made: ir.Model,
+    model: str | os.PathLike[str] | onnx.ModelProto,
+    profile: Profile,
+    reports: Sequence[AlgorithmReport],
+) -> None:
     source = None if isinstance(model, onnx.ModelProto) else interop.source_of(model)
-    interop.set_metadata(made, profile=profile.name, version=interop.producer_version(), source=source)
+    algorithms = provenance(reports) if reports else None
+    interop.set_metadata(
+        made, profile=profile.name, version=interop.producer_version(), source=source, algorithms=algorithms
+    )

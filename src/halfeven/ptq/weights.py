@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,7 +150,12 @@ class Constants:
 
 
 def quantize_constants(
-    arrays: Mapping[str, Array], placement: Placement, activations: Activations, types: CodeTypes
+    arrays: Mapping[str, Array],
+    placement: Placement,
+    activations: Activations,
+    types: CodeTypes,
+    weights: Mapping[Product, Constant] = MappingProxyType({}),
+    biases: Mapping[Product, Array] = MappingProxyType({}),
 ) -> Constants:
     """Codes of every constant of a model.
 
@@ -158,6 +164,8 @@ def quantize_constants(
     arrays : constants by name.
     activations : parameters of every activation that carries codes.
     types : the codes of weights and of constant operands.
+    weights : codes chosen otherwise; the others are the nearest.
+    biases : (channels,) real values instead of the model's, also of products without a bias.
 
     Raises
     ------
@@ -167,20 +175,24 @@ def quantize_constants(
     by_weight: dict[tuple[str, int, QType], list[Product]] = {}
     for product in placement.products:
         by_weight.setdefault((product.weight, product.axis, types.weights[product.node]), []).append(product)
-    done, biases, widened = {}, {}, []
+    done, bias_codes, widened = {}, {}, []
     for (name, axis, qtype), products in by_weight.items():
-        readers = [_reader(p, arrays, activations) for p in products if p.bias is not None]
+        real = {p: _bias(p, arrays, biases) for p in products if p.bias is not None or p in biases}
+        readers = [Reader(p, float(activations.read_by(p.node, p.x).scale), bias) for p, bias in real.items()]
         params, raised = weight_params(arrays[name], axis, qtype, readers)
         widened += [raised] if raised else []
-        done.update(dict.fromkeys(products, Constant(affine.quantize(arrays[name], params), params)))
+        nearest = Constant(affine.quantize(arrays[name], params), params)
+        done.update({p: weights.get(p, nearest) for p in products})
         for reader in readers:
-            shape = (*arrays[str(reader.product.bias)].shape[:-1], reader.bias.size)
-            biases[reader.product] = bias_constant(reader, params, shape)
+            product = reader.product
+            leading = () if product.bias is None else arrays[product.bias].shape[:-1]
+            bias_codes[product] = bias_constant(reader, done[product].params, (*leading, reader.bias.size))
     others = {name: quantize_constant(name, arrays[name], types.constants[name]) for name in placement.constants}
-    return Constants(done, biases, others, tuple(widened))
+    return Constants(done, bias_codes, others, tuple(widened))
 
 
-def _reader(product: Product, arrays: Mapping[str, Array], activations: Activations) -> Reader:
+def _bias(product: Product, arrays: Mapping[str, Array], biases: Mapping[Product, Array]) -> Array:
+    if product in biases:
+        return biases[product]
     channels = arrays[product.weight].shape[product.axis] * product.group
-    bias = np.broadcast_to(arrays[str(product.bias)].reshape(-1), (channels,))
-    return Reader(product, float(activations.read_by(product.node, product.x).scale), bias)
+    return np.broadcast_to(arrays[str(product.bias)].reshape(-1), (channels,))

@@ -1,0 +1,83 @@
+"""What an algorithm did, and what that was worth."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+WORST = 3  # changes that the summary names
+
+
+@dataclass(frozen=True)
+class Change:
+    """What was done at one place.
+
+    Attributes
+    ----------
+    node : where. what : in a few words.
+    before, after : error at the node's result, ``sum e^2 / sum f^2`` over the samples; None where it is not measured.
+    """
+
+    node: str
+    what: str
+    before: float | None = None
+    after: float | None = None
+
+    def __str__(self) -> str:
+        measured = self.before is not None and self.after is not None
+        return f"{self.node}: {self.what}" + (
+            f" ({decibels(self.before)} -> {decibels(self.after)})" if measured else ""
+        )
+
+
+@dataclass(frozen=True)
+class AlgorithmReport:
+    """One algorithm's work.
+
+    Attributes
+    ----------
+    name, options : the algorithm. stage : in words.
+    changes : one a place. left : places left as they were, and why, one line each.
+    before, after : error at the model's outputs, ``sum e^2 / sum f^2`` summed over outputs, of the integer program
+        without and with this step, on the samples that were kept; None where it is not measured.
+    """
+
+    name: str
+    options: dict[str, Any]
+    changes: tuple[Change, ...]
+    left: tuple[str, ...] = ()
+    before: float | None = None
+    after: float | None = None
+
+    def __str__(self) -> str:
+        places = f"{len(self.changes)} place{'' if len(self.changes) == 1 else 's'} changed"
+        left = f", {len(self.left)} left" if self.left else ""
+        outputs = (
+            f"; SQNR at the outputs {decibels(self.before)} -> {decibels(self.after)}"
+            if self.before is not None and self.after is not None
+            else ""
+        )
+        return f"{self.name}: {places}{left}{outputs}"
+
+
+def decibels(error: float | None) -> str:
+    """``-10 log10(e)`` with its unit."""
+    if error is None:
+        return "-"
+    if error <= 0:
+        return "exact"
+    return f"{-10 * math.log10(error):.1f} dB" if math.isfinite(error) else "no signal"
+
+
+def options_of(algorithm: Any) -> dict[str, Any]:
+    """The options of an algorithm, as JSON has them."""
+    return {key: value.value if isinstance(value, Enum) else value for key, value in asdict(algorithm).items()}
+
+
+def provenance(reports: Iterable[AlgorithmReport]) -> str:
+    """The entry of the file's metadata: a JSON list of names and options, in the order in which they acted."""
+    return json.dumps([{"name": r.name, **r.options} for r in reports], sort_keys=True)

@@ -1,0 +1,78 @@
+"""The three places in the pipeline where an algorithm may act, as types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
+
+import onnx_ir as ir
+
+from halfeven.ptq.algorithms.report import Change
+from halfeven.ptq.draft import Draft
+from halfeven.ptq.keep import Sample
+
+Tick: TypeAlias = Callable[[], object]
+"""Called once for each product of the placement, whether it was changed or not: progress."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rewritten:
+    """A float model that computes the same.
+
+    Attributes
+    ----------
+    changes : one a place. left : places that were left as they are, and why, one line each.
+    """
+
+    model: ir.Model
+    changes: tuple[Change, ...]
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Refined:
+    """A draft with other weights or biases; ``changes`` and ``left`` as of :class:`Rewritten`."""
+
+    draft: Draft
+    changes: tuple[Change, ...]
+    left: tuple[str, ...] = ()
+
+
+class _Named(Protocol):
+    name: ClassVar[str]
+    """By which the command line and the file's metadata know it."""
+
+    @property
+    def samples(self) -> int:
+        """On how many samples it looks; 0 for none."""
+
+
+@runtime_checkable
+class FloatRewrite(_Named, Protocol):
+    """Acts on the float graph, before calibration. Nodes keep their names."""
+
+    def rewrite(self, model: ir.Model, samples: Sequence[Sample]) -> Rewritten:
+        """The same function in a graph that quantizes better; ``model`` stays as it is.
+
+        ``samples`` are the first ones of the data, at least as many as asked for where there are so many.
+        """
+
+
+@runtime_checkable
+class WeightRounding(_Named, Protocol):
+    """Acts on the codes of weights, when all ranges are chosen."""
+
+    def round_weights(self, draft: Draft, samples: Sequence[Sample], tick: Tick) -> Refined:
+        """A draft with other codes, perhaps other scales, for weights. ``samples``: a draw that the data fix."""
+
+
+@runtime_checkable
+class BiasCorrecting(_Named, Protocol):
+    """Acts on real biases, when all weights are codes."""
+
+    def correct_biases(self, draft: Draft, samples: Sequence[Sample], tick: Tick) -> Refined:
+        """A draft with other biases. ``samples``: a draw that the data fix."""
+
+
+Algorithm: TypeAlias = FloatRewrite | WeightRounding | BiasCorrecting

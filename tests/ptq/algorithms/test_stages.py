@@ -1,0 +1,200 @@
+"""The frame: stages and their order, what is reported, what the file says, what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+
+import halfeven as he
+from halfeven.errors import ParameterError
+from halfeven.interop import metadata, to_bytes
+from halfeven.ptq.algorithms import Algorithm, Change, Refined, Rewritten, Tick, algorithms_of
+from halfeven.ptq.algorithms.report import AlgorithmReport
+from halfeven.ptq.draft import Draft
+from halfeven.ptq.keep import Sample
+from halfeven.ptq.quantize import plan_quantization, quantize
+from halfeven.ptq.weights import Constant
+
+Build = Callable[..., onnx.ModelProto]
+GRAPH = "g (float[N,4] x) => (float[N,5] y) { t = Gemm(x, w1, b1)  u = Relu(t)  y = Gemm(u, w2) }"
+RNG = np.random.default_rng(7)
+ARRAYS = {
+    "w1": RNG.normal(size=(4, 6)).astype(np.float32),
+    "b1": RNG.normal(size=6).astype(np.float32),
+    "w2": RNG.normal(size=(6, 5)).astype(np.float32),
+}
+X = RNG.normal(size=(24, 4)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Makes the first weight larger; the function stays where ``back`` makes the second one smaller."""
+
+    name: ClassVar[str] = "scaled"
+    factor: float = 2.0
+    back: bool = True
+    samples: int = 6
+
+    def rewrite(self, model: ir.Model, samples: Sequence[Sample]) -> Rewritten:
+        """Scale."""
+        assert len(samples) == min(max(self.samples, 4), len(X))
+        made = model.clone()
+        for name, factor in (("w1", self.factor), ("b1", self.factor), ("w2", 1 / self.factor if self.back else 1)):
+            value = made.graph.initializers[name]
+            value.const_value = ir.tensor(value.const_value.numpy() * np.float32(factor))
+        return Rewritten(made, (Change("t", f"scaled by {self.factor}"),), ("y: nothing behind it",))
+
+
+@dataclass(frozen=True)
+class Down:
+    """Rounds weights towards -inf."""
+
+    name: ClassVar[str] = "down"
+    samples: int = 3
+
+    def round_weights(self, draft: Draft, samples: Sequence[Sample], tick: Tick) -> Refined:
+        """Floor."""
+        assert len(samples) == self.samples
+        found = {}
+        for product, nearest in draft.constants.weights.items():
+            scale, _ = nearest.params.expanded(nearest.codes.shape)
+            codes = np.clip(np.floor(draft.arrays[product.weight] / scale), -128, 127).astype(np.int8)
+            found[product] = Constant(codes, nearest.params)
+            tick()
+        return Refined(draft.with_weights(found), tuple(Change(p.node, "rounded down") for p in found))
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Adds a number to every bias."""
+
+    name: ClassVar[str] = "shift"
+    by: float = 1.0
+    samples: int = 2
+
+    def correct_biases(self, draft: Draft, samples: Sequence[Sample], tick: Tick) -> Refined:
+        """Shift."""
+        assert len(samples) == self.samples
+        found = {}
+        for product in draft.placement.products:
+            old = 0 if product.bias is None else draft.arrays[product.bias]
+            found[product] = (np.zeros(draft.arrays[product.weight].shape[1]) + old + self.by).astype(np.float32)
+            tick()
+        return Refined(draft.with_biases(found), ())
+
+
+def made(build: Build, *algorithms: Algorithm, **options: Any) -> he.QuantizedModel:
+    return he.quantize_model(build(GRAPH, **ARRAYS), X, algorithms=algorithms, **options)
+
+
+def reports(model: he.QuantizedModel) -> tuple[AlgorithmReport, ...]:
+    assert model.ptq is not None
+    return model.ptq.algorithms
+
+
+def test_stages_follow_each_other_whatever_the_order_given(build: Build) -> None:
+    model = made(build, Shift(), Down(), Scaled())
+    assert [r.name for r in reports(model)] == ["scaled", "down", "shift"]
+    said = json.loads(metadata(model._graph)["halfeven.algorithms"])
+    assert said == [
+        {"name": "scaled", "factor": 2.0, "back": True, "samples": 6},
+        {"name": "down", "samples": 3},
+        {"name": "shift", "by": 1.0, "samples": 2},
+    ]
+    scaled, down, shift = reports(model)
+    assert str(scaled) == "scaled: 1 place changed, 1 left"
+    assert str(scaled.changes[0]) == "t: scaled by 2.0"
+    assert str(down).startswith("down: 2 places changed; SQNR at the outputs ")
+    assert down.after == shift.before > down.before
+    assert shift.after > 10 * shift.before
+
+
+def test_without_algorithms_the_file_says_nothing(build: Build) -> None:
+    model = made(build)
+    assert reports(model) == ()
+    assert "halfeven.algorithms" not in metadata(model._graph)
+
+
+def test_the_same_data_give_the_same_bytes(build: Build) -> None:
+    first, again = (to_bytes(made(build, Scaled(), Down(), Shift())._graph) for _ in range(2))
+    assert first == again
+
+
+def test_a_rewritten_graph_is_calibrated_as_it_is(build: Build) -> None:
+    plain, scaled = (made(build, *a, method="max").ptq for a in ((), (Scaled(factor=4.0),)))
+    assert plain is not None
+    assert scaled is not None
+    u, v = (next(r for r in p.ranges if "u" in r.tensors) for p in (plain, scaled))
+    assert v.hi == 4 * u.hi
+    assert scaled.equality.equal
+
+
+def test_a_rewrite_that_changes_the_function_is_undone_and_says_so(build: Build) -> None:
+    model = made(build, Scaled(back=False))
+    (report,) = reports(model)
+    assert report.changes == ()
+    assert report.left[-1].startswith("all of it was undone: the rewritten model is DIFFERENT from the original")
+    assert to_bytes(model._graph) != b""
+    assert model.ptq is not None
+    assert model.ptq.equality.equal
+
+
+def test_chosen_codes_are_the_files_codes(build: Build) -> None:
+    plain, down = made(build), made(build, Down())
+    for a, b in zip(plain.program, down.program, strict=True):
+        if hasattr(a, "weight"):
+            difference = a.weight.astype(int) - b.weight.astype(int)
+            assert set(np.unique(difference)) == {0, 1}
+            assert (a.bias == b.bias).all()
+
+
+def test_a_bias_is_added_where_there_is_none(build: Build) -> None:
+    plain, shifted = made(build), made(build, Shift(by=0.5))
+    y = plain.outputs[0].params
+    assert y is not None
+    (second,) = (i for i in shifted.program if getattr(i, "name", "") == "y")
+    x = shifted.ptq.params["u"]
+    assert second.bias.tolist() == [round(0.5 / (float(x.scale) * float(s))) for s in scales_of(shifted, "w2")]
+
+
+def scales_of(model: he.QuantizedModel, weight: str) -> np.ndarray:
+    value = next(v for name, v in model._graph.graph.initializers.items() if name == f"{weight}_scale")
+    return np.asarray(value.const_value.numpy())
+
+
+def test_progress_counts_the_products(build: Build) -> None:
+    calls: list[tuple[int, int | None]] = []
+    made(build, Down(), Shift(), method="max", progress=lambda *c: calls.append(c))
+    assert calls == [(k + 1, 24 + 2 * 2) for k in range(24 + 2 * 2)]
+
+
+def test_a_plan_shows_the_algorithms(build: Build) -> None:
+    _, plan = plan_quantization(build(GRAPH, **ARRAYS), algorithms=[Down(), Scaled()])
+    assert "algorithms: Scaled(factor=2.0, back=True, samples=6), Down(samples=3)" in str(plan).splitlines()
+
+
+def test_options_are_values_of_the_algorithm() -> None:
+    assert algorithms_of([replace(Scaled(), factor=3.0)]) == (Scaled(factor=3.0),)
+    assert algorithms_of(()) == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("bias_corection", "no algorithm is named 'bias_corection'"),
+        (["up"], "no algorithm is named 'up'"),
+        ([Down(), Down(samples=1)], "the algorithm 'down' is given twice"),
+        ([Down], "is no algorithm: a name or an instance"),
+        ([3], "3 is no algorithm"),
+    ],
+)
+def test_what_is_no_algorithm_is_refused(build: Build, asked: Any, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        quantize(build(GRAPH, **ARRAYS), X, algorithms=asked)
