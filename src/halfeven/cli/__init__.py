@@ -7,43 +7,57 @@ import sys
 import typer
 
 from halfeven import _native
-from halfeven.cli import compare, console, demo, info, inspect, quantize, run, verify
+from halfeven.cli.commands import WRITING, Commands, Interrupted
+from halfeven.cli.complain import complain, one_line, usage
 from halfeven.errors import HalfevenError, ParameterError
 
 DONE, FAILED, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
 
 app = typer.Typer(
     name="halfeven",
-    help="Quantize networks to integers with one answer on every backend.",
-    no_args_is_help=True,
+    cls=Commands,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("quantize")(quantize.command)
-app.command("run")(run.command)
-app.command("verify")(verify.command)
-app.command("compare")(compare.command)
-app.command("inspect")(inspect.command)
-app.command("info")(info.command)
-app.command("demo")(demo.command)
+USAGE_ERRORS: tuple[type[Exception], ...] = tuple(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
+"""What typer raises for a wrong option; where its class lives depends on typer's version."""
+
+
+@app.callback()
+def _halfeven() -> None:
+    """Quantize networks to integers with one answer on every backend."""
 
 
 def main() -> None:
-    """Run the command line. Exit status: 0 done, 1 a check failed, 2 it could not be carried out."""
+    """Run the command line. Exit status: 0 done, 1 a check failed, 2 it could not be carried out, 130 interrupted."""
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:
-        _check_instruction_set()
-        app(args=arguments, prog_name="halfeven")
-    except KeyboardInterrupt:
-        console.complain("stopped")
-        sys.exit(INTERRUPTED)
+        status = _run(arguments)
     except (HalfevenError, OSError, MemoryError) as error:
         if debug:
             raise
-        console.complain(console.one_line(error))
-        sys.exit(IMPOSSIBLE)
+        complain(one_line(error))
+        status = IMPOSSIBLE
+    except (Interrupted, KeyboardInterrupt) as stop:
+        nothing = isinstance(stop, Interrupted) and stop.command in WRITING
+        complain(f"interrupted{': nothing was written' if nothing else ''}")
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    _check_instruction_set()
+    try:
+        status = app(args=arguments or ["--help"], prog_name="halfeven", standalone_mode=False)
+        status = status if arguments else IMPOSSIBLE
+    except USAGE_ERRORS as error:
+        complain(usage(error))
+        return IMPOSSIBLE
+    return status if isinstance(status, int) else DONE
 
 
 def _check_instruction_set() -> None:

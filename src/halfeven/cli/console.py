@@ -1,36 +1,23 @@
-"""What the command line prints with: results on stdout, progress and complaints on stderr."""
+"""What the command line prints with: results on stdout, progress on stderr."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from halfeven.ptq.quantize import Progress as Report
+if TYPE_CHECKING:
+    from halfeven.ptq.quantize import Progress as Report
 
 
 def out() -> Console:
     """Stdout; wide enough for a table when it is not a terminal."""
     return Console(soft_wrap=not sys.stdout.isatty(), highlight=False, width=None if sys.stdout.isatty() else 160)
-
-
-def complain(message: str) -> None:
-    """One line on stderr."""
-    sys.stderr.write(f"halfeven: {message}\n")
-
-
-def one_line(error: BaseException) -> str:
-    """An exception as one line."""
-    if isinstance(error, MemoryError):
-        return f"out of memory: {error}" if str(error) else "out of memory"
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror or error}"
-    return " ".join(str(error).split())
 
 
 def table(title: str, *columns: str) -> Table:

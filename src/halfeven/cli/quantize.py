@@ -10,6 +10,7 @@ import typer
 
 from halfeven import api
 from halfeven.cli import console
+from halfeven.cli.complain import complain
 from halfeven.cli.options import Debug
 from halfeven.cli.summary import print_quantized
 from halfeven.errors import ParameterError
@@ -79,4 +80,4 @@ def command(
 def warn(lines: Sequence[str]) -> None:
     """What was read with a remark."""
     for line in lines:
-        console.complain(line)
+        complain(line)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from halfeven import api
 from halfeven.cli import console
+from halfeven.cli.complain import one_line
 from halfeven.cli.options import Debug, ModelPath, Profile, Threads
 from halfeven.errors import DataError
 
@@ -50,7 +51,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file: check the path") from None
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: is not a readable .npz ({console.one_line(error)})") from error
+        raise DataError(f"{path}: is not a readable .npz ({one_line(error)})") from error
 
 
 def write_npz(path: Path, values: dict[str, NDArray[Any]]) -> None:

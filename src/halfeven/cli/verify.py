@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from halfeven import api
 from halfeven.cli import console
+from halfeven.cli.complain import complain
 from halfeven.cli.options import Debug, ModelPath, Profile
 from halfeven.cli.run import read_npz
 from halfeven.errors import DataError, ParameterError
@@ -45,7 +46,7 @@ def command(
     _print(found)
     wrong = _compare_outputs(loaded, chosen, against) if against else []
     for line in wrong:
-        console.complain(line)
+        complain(line)
     if wrong or not found.equal:
         raise typer.Exit(1)
 
@@ -69,7 +70,7 @@ def _others() -> list[execute.Backend]:
     try:
         backends.append(execute.torch_backend())
     except ImportError:
-        console.complain("PyTorch is not installed: its backend is left out")
+        complain("PyTorch is not installed: its backend is left out")
     return backends
 
 

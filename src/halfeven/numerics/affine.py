@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from halfeven.errors import NotANumberError, ParameterError
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import JOURNEY6, Profile, Scaling, ZeroPoint, get_profile
+from halfeven.numerics.qtype import QType
 from halfeven.numerics.rounding import F32, round_float
 
+BYTE = 8  # bits; narrower codes do not fill what stores them
 FLOAT32_INTEGERS = 2**24  # every integer up to this is a float32
 
 
@@ -87,11 +89,22 @@ def quantize(x: ArrayLike, params: AffineParams, profile: str | Profile = JOURNE
 
 
 def as_codes(codes: ArrayLike, params: AffineParams) -> NDArray[Any]:
-    """``codes`` as an array, after checking that they are stored as ``params`` say."""
+    """``codes`` as an array, after checking that they are stored as ``params`` say, and are codes."""
     q = np.asarray(codes)
     if q.dtype != params.qtype.storage:
         raise ParameterError(f"codes of {params.qtype} are stored as {params.qtype.storage}, not {q.dtype}")
+    if params.qtype.bits < BYTE and q.size:
+        check_ends(int(q.min()), int(q.max()), params.qtype)
     return q
+
+
+def check_ends(lo: int, hi: int, qtype: QType) -> None:
+    """Raise ParameterError unless codes from ``lo`` to ``hi`` are codes of ``qtype``; its storage holds others."""
+    if lo < qtype.qmin or hi > qtype.qmax:
+        raise ParameterError(
+            f"codes of {qtype} lie in [{qtype.qmin}, {qtype.qmax}], and these in [{lo}, {hi}]: one code a byte was "
+            "expected, unpack those of a file first"
+        )
 
 
 def dequantize(codes: ArrayLike, params: AffineParams) -> F32:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from halfeven.errors import ParameterError
-from halfeven.numerics.host import to_host
+from halfeven.numerics.host import integer_array, real_array, shown, whole
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
 
@@ -32,11 +32,12 @@ class Multiplier:
     bits: int = MAX_BITS
 
     def __post_init__(self) -> None:
-        m0, shift = np.broadcast_arrays(np.asarray(self.m0, np.int64), np.asarray(self.shift, np.int64))
-        if not 1 <= self.bits <= MAX_BITS:
-            raise ParameterError(f"a multiplier has 1 to {MAX_BITS} bits, not {self.bits}")
-        if ((m0 != 0) & ((m0 < 1 << (self.bits - 1)) | (m0 >= 1 << self.bits))).any():
-            raise ParameterError(f"M0 must lie in [2^{self.bits - 1}, 2^{self.bits}), or be 0: {m0}")
+        m0, shift, bits = integer_array(self.m0, "m0"), integer_array(self.shift, "shift"), _checked_bits(self.bits)
+        if m0.shape != shift.shape and m0.ndim and shift.ndim:
+            raise ParameterError(f"m0 has shape {m0.shape} where shift has {shift.shape}")
+        m0, shift = np.broadcast_arrays(m0, shift)
+        if ((m0 != 0) & ((m0 < 1 << (bits - 1)) | (m0 >= 1 << bits))).any():
+            raise ParameterError(f"M0 must lie in [2^{bits - 1}, 2^{bits}), or be 0: {shown(m0)}")
         for name, a in (("m0", m0), ("shift", shift)):
             a = a.copy()  # noqa: PLW2901  frozen below
             a.setflags(write=False)
@@ -57,9 +58,9 @@ class Multiplier:
         ParameterError
             If a value is negative or not finite.
         """
-        m = np.asarray(to_host(value), np.float64)
+        m, bits = real_array(value, "a multiplier"), _checked_bits(bits)
         if not (np.isfinite(m) & (m >= 0)).all():
-            raise ParameterError(f"a multiplier must be finite and not negative, and {value!r} is not")
+            raise ParameterError(f"a multiplier must be finite and not negative, and {shown(value)} is not")
         mantissa, exponent = np.frexp(m)  # mantissa in [0.5, 1), or 0
         scaled = np.ldexp(mantissa, bits)
         m0 = np.floor(scaled + 0.5) if half_away else np.rint(scaled)  # exact: < 2^53 and 53 bits
@@ -108,6 +109,13 @@ class Multiplier:
             return f"Multiplier(m0={int(self.m0)}, shift={int(self.shift)}, bits={self.bits})"
         lo, hi = self.value.min(initial=np.inf), self.value.max(initial=0)
         return f"Multiplier({self.m0.shape} in [{lo:.6g} .. {hi:.6g}], bits={self.bits})"
+
+
+def _checked_bits(bits: Any) -> int:
+    width = whole(bits, "the width of a multiplier")
+    if not 1 <= width <= MAX_BITS:
+        raise ParameterError(f"a multiplier has 1 to {MAX_BITS} bits, not {width}")
+    return width
 
 
 def combined_scale(a: AffineParams, b: AffineParams) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from halfeven.errors import ParameterError
-from halfeven.numerics.host import to_host
+from halfeven.numerics.host import integer_array, real_array, whole
 from halfeven.numerics.qtype import QType, get_qtype, int8
 
 SMALLEST_NORMAL = np.finfo(np.float32).smallest_normal
@@ -22,23 +22,19 @@ def _frozen(a: NDArray[Any]) -> NDArray[Any]:
 
 
 def _as_scale(scale: ArrayLike) -> NDArray[np.float32]:
+    given = real_array(scale, "scale")
     with np.errstate(over="ignore"):
-        s = np.asarray(scale, dtype=np.float64).astype(np.float32)
+        s = given.astype(np.float32)
     bad = ~(np.isfinite(s) & (s >= SMALLEST_NORMAL))
     if bad.any():
-        first = np.asarray(scale, dtype=np.float64)[bad].reshape(-1)[0]
         raise ParameterError(
-            f"scale must be a finite, positive, normal float32 (>= {SMALLEST_NORMAL:.3g}), and {first!r} is not"
+            f"scale must be a finite, positive, normal float32 (>= {SMALLEST_NORMAL:.3g}), not {given[bad][0]:.9g}"
         )
     return s
 
 
 def _as_zero_point(zero_point: ArrayLike, qtype: QType) -> NDArray[np.int32]:
-    z = np.asarray(zero_point)
-    if z.dtype.kind == "f" and np.all(z == np.rint(z)):
-        z = z.astype(np.int64)
-    if z.dtype.kind not in "iu":
-        raise ParameterError(f"zero_point must be an integer, not {zero_point!r}")
+    z = integer_array(zero_point, "zero_point")
     outside = (z < qtype.qmin) | (z > qtype.qmax)
     if outside.any():
         raise ParameterError(
@@ -81,8 +77,9 @@ class AffineParams:
         block_size: int | None = None,
     ) -> None:
         qtype = get_qtype(qtype)
-        s = _as_scale(to_host(scale))
-        z = _as_zero_point(to_host(zero_point), qtype)
+        s, z = _as_scale(scale), _as_zero_point(zero_point, qtype)
+        axis = None if axis is None else whole(axis, "axis")
+        block_size = None if block_size is None else whole(block_size, "block_size")
         _check_shapes(s, z, axis, block_size)
         object.__setattr__(self, "scale", _frozen(s))
         object.__setattr__(self, "zero_point", _frozen(np.broadcast_to(z, s.shape)))
@@ -196,7 +193,10 @@ def choose_params(
         If a bound is not finite, ``lo > hi``, or symmetric is asked of an unsigned qtype.
     """
     qtype = get_qtype(qtype)
-    low, high = np.broadcast_arrays(np.asarray(to_host(lo), np.float64), np.asarray(to_host(hi), np.float64))
+    low, high = real_array(lo, "lo"), real_array(hi, "hi")
+    if low.shape != high.shape and low.ndim and high.ndim:
+        raise ParameterError(f"lo has shape {low.shape} where hi has {high.shape}: one of each a channel was expected")
+    low, high = np.broadcast_arrays(low, high)
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise ParameterError(f"a range must be finite, and [{lo!r}, {hi!r}] is not")
     if (low > high).any():

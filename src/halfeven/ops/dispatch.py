@@ -129,6 +129,12 @@ def requantize(
     ParameterError
         If ``acc`` is not integer, the channels do not fit, or the profile defines no requantize.
     """
+    if not isinstance(multiplier, Multiplier):
+        raise ParameterError(
+            f"multiplier must be a Multiplier, not {type(multiplier).__name__}: see Multiplier.from_real"
+        )
+    if not isinstance(params, AffineParams):
+        raise ParameterError(f"params must be AffineParams, not {type(params).__name__}: see choose_params")
     if is_torch(acc):
         from halfeven.ops import torch_ops  # noqa: PLC0415
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from halfeven.errors import NotANumberError, ParameterError
 from halfeven.numerics.profile import Profile, Scaling
 from halfeven.numerics.rounding import Rounding
+from halfeven.ops.torch_params import can_be_read
 
 
 def as_float32(x: Tensor) -> Tensor:
@@ -32,7 +33,7 @@ def refuse_nan(x: Tensor) -> bool:
     One pass and one synchronisation with the device: a sum is NaN if a term is. Infinities of both signs also make it
     so, and then the terms are looked at.
     """
-    if torch.compiler.is_compiling() or x.is_meta or (x.is_cuda and torch.cuda.is_current_stream_capturing()):
+    if not can_be_read(x):
         return False
     if bool(torch.isnan(x.sum())):
         count = int(torch.isnan(x).sum())

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from halfeven.errors import ParameterError
+from halfeven.numerics.affine import BYTE, check_ends
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.qtype import QType
 
@@ -64,10 +65,18 @@ def _blocks(a: Tensor, block_size: int, axis: int, x: Tensor) -> Tensor:
 
 
 def check_codes(codes: Tensor, params: AffineParams) -> None:
-    """Raise ParameterError unless ``codes`` are stored as ``params`` say."""
+    """Raise ParameterError unless ``codes`` are stored as ``params`` say, and are codes where that can be asked."""
     expected = storage(params.qtype)
     if codes.dtype != expected:
         raise ParameterError(f"codes of {params.qtype} are stored as {expected}, not {codes.dtype}")
+    if params.qtype.bits < BYTE and codes.numel() and can_be_read(codes):
+        lo, hi = codes.aminmax()
+        check_ends(int(lo), int(hi), params.qtype)
+
+
+def can_be_read(x: Tensor) -> bool:
+    """Whether its values can be looked at: not while compiling, exporting or capturing, nor on the meta device."""
+    return not (torch.compiler.is_compiling() or x.is_meta or (x.is_cuda and torch.cuda.is_current_stream_capturing()))
 
 
 def largest(params: AffineParams) -> int:
