@@ -46,7 +46,7 @@ class PtqResult:
 
     Attributes
     ----------
-    model : QDQ ONNX, with profile, version and source in its metadata.
+    model : QDQ ONNX, with profile, version and source in its metadata. draft : what it was written from.
     clean_up : the float model it stands for (``clean_up.model``, rewritten by algorithms) and what was simplified.
     equality : of that float model with the original, on the first samples.
     placement : what carries codes. ranges : one row a scale of activations.
@@ -57,6 +57,7 @@ class PtqResult:
     """
 
     model: ir.Model
+    draft: Draft
     clean_up: CleanUp
     equality: Equality
     placement: Placement
@@ -141,6 +142,7 @@ def quantize(
     widened = draft.constants.widened
     return PtqResult(
         made,
+        draft,
         cleaned,
         equality,
         plan.placement,
