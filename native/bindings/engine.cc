@@ -16,6 +16,7 @@
 #include "engine/plan/conv_steps.h"
 #include "engine/plan/plan.h"
 #include "engine/plan/row_steps.h"
+#include "engine/thread_pool.h"
 
 namespace halfeven::bindings {
 namespace {
@@ -67,6 +68,7 @@ class Builder {
   std::int32_t output(std::int64_t bytes) { return plan_.output(bytes); }
   void finish() { plan_.finish(); }
   std::int64_t arena_bytes() const { return plan_.arena_bytes(); }
+  std::int64_t table_bytes() const { return plan_.table_bytes(); }
   std::int64_t steps() const { return plan_.steps(); }
 
   // border: lines, line_stride, image_stride, offset, fill; or nothing
@@ -156,14 +158,23 @@ class Builder {
         native::SoftmaxRule{vector_of<std::uint32_t>(exponentials), m0, shift, native::CodeRule{zero, lo, hi}});
   }
 
-  std::vector<std::int64_t> run(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs, int threads) {
-    return run_plan(inputs, outputs, threads, nullptr);
+  std::vector<std::int64_t> run(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs, int threads,
+                                std::int64_t samples, bool watched) {
+    const Ends ends = checked(inputs, outputs, threads, samples);
+    const native::Interrupt interrupt{watched ? &signalled : nullptr, nullptr};
+    native::RunResult result;
+    {
+      const nb::gil_scoped_release release;
+      result = plan_.run(ends.in, ends.out, {threads, samples, interrupt});
+    }
+    if (result.interrupted) throw nb::python_error();
+    return result.nan_counts;
   }
 
   std::vector<double> profile(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs, int threads) {
-    std::vector<double> seconds;
-    run_plan(inputs, outputs, threads, &seconds);
-    return seconds;
+    const Ends ends = checked(inputs, outputs, threads, 1);
+    const nb::gil_scoped_release release;
+    return plan_.profile(ends.in, ends.out, threads);
   }
 
  private:
@@ -202,24 +213,35 @@ class Builder {
             {s[7], s[8]}};
   }
 
-  std::vector<std::int64_t> run_plan(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs,
-                                     int threads, std::vector<double>* seconds) {
-    if (!plan_.finished()) throw nb::value_error("the plan is not finished");
-    if (threads < 0) throw nb::value_error("threads must be 0 (all processors) or a positive number");
-    check_size("the inputs", inputs.size(), plan_.input_bytes().size());
-    check_size("the outputs", outputs.size(), plan_.output_bytes().size());
+  struct Ends {
     std::vector<const void*> in;
     std::vector<void*> out;
+  };
+
+  // Python's signal handlers run here; true where one of them raised.
+  static bool signalled(void* /*context*/) {
+    const nb::gil_scoped_acquire acquire;
+    return PyErr_CheckSignals() != 0;
+  }
+
+  Ends checked(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs, int threads,
+               std::int64_t samples) const {
+    if (!plan_.finished()) throw nb::value_error("the plan is not finished");
+    if (threads < 0) throw nb::value_error("threads must be 0 (all processors) or a positive number");
+    if (samples < 1) throw nb::value_error("samples must be a positive number");
+    check_size("the inputs", inputs.size(), plan_.input_bytes().size());
+    check_size("the outputs", outputs.size(), plan_.output_bytes().size());
+    Ends ends;
+    const std::size_t count = static_cast<std::size_t>(samples);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      check_size("an input, in bytes", inputs[i].nbytes(), static_cast<std::size_t>(plan_.input_bytes()[i]));
-      in.push_back(inputs[i].data());
+      check_size("an input, in bytes", inputs[i].nbytes(), static_cast<std::size_t>(plan_.input_bytes()[i]) * count);
+      ends.in.push_back(inputs[i].data());
     }
     for (std::size_t i = 0; i < outputs.size(); ++i) {
-      check_size("an output, in bytes", outputs[i].nbytes(), static_cast<std::size_t>(plan_.output_bytes()[i]));
-      out.push_back(outputs[i].data());
+      check_size("an output, in bytes", outputs[i].nbytes(), static_cast<std::size_t>(plan_.output_bytes()[i]) * count);
+      ends.out.push_back(outputs[i].data());
     }
-    const nb::gil_scoped_release release;
-    return plan_.run(in, out, threads, seconds);
+    return ends;
   }
 
   Plan plan_;
@@ -230,6 +252,8 @@ class Builder {
 
 void bind_engine(nb::module_& m) {
   using nb::arg;
+  m.def("default_threads", &native::default_threads,
+        "The processors that this process may use, or what HALFEVEN_NUM_THREADS says.");
   nb::class_<native::PackedWeights>(m, "ProductWeights", "Weights of a product, packed for an instruction set.")
       .def("__init__", &new_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"), arg("multiplier"),
            arg("isa") = -1)
@@ -246,6 +270,7 @@ void bind_engine(nb::module_& m) {
       .def("output", &Builder::output, arg("bytes"))
       .def("finish", &Builder::finish)
       .def_prop_ro("arena_bytes", &Builder::arena_bytes)
+      .def_prop_ro("table_bytes", &Builder::table_bytes)
       .def_prop_ro("steps", &Builder::steps)
       .def("quantize", &Builder::quantize, arg("input"), arg("y"), arg("planes"), arg("border"), arg("scale"),
            arg("zero_point"), arg("qmin"), arg("qmax"), arg("scaling"), arg("zero_point_inside"), arg("rounding"),
@@ -267,8 +292,10 @@ void bind_engine(nb::module_& m) {
            arg("rescale"))
       .def("softmax", &Builder::softmax, arg("x"), arg("y"), arg("rows"), arg("exponentials"), arg("m0"), arg("shift"),
            arg("zero"), arg("lo"), arg("hi"))
-      .def("run", &Builder::run, arg("inputs"), arg("outputs"), arg("threads") = 0,
-           "Run every step; the number of NaN in each input.")
+      .def("run", &Builder::run, arg("inputs"), arg("outputs"), arg("threads") = 0, arg("samples") = 1,
+           arg("watched") = false,
+           "Run every step, for each of `samples` that follow each other in the arrays; the number of NaN in each "
+           "input.")
       .def("profile", &Builder::profile, arg("inputs"), arg("outputs"), arg("threads") = 0,
            "Run every step; the seconds that each took.");
 }

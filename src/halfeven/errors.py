@@ -9,6 +9,7 @@
     ├── ModelError                     an ONNX file that cannot be read, or does not mean anything; .source .node
     ├── DataError                      samples of the wrong name, shape or type; .source
     ├── UnsupportedError               a node or option we do not lower, under ``strict``; .nodes
+    ├── ResourceError (MemoryError)    a run that needs more memory than there is; .needed_bytes .available_bytes
     └── UnavailableError               an optional package, tool, backend or data set that is not there; .name
         └── DataUnavailableError       (halfeven.demo) a package of models or data
 
@@ -57,6 +58,21 @@ class DataError(HalfevenError):
     def __init__(self, message: str, *, source: str | None = None) -> None:
         self.source = source
         super().__init__(message)
+
+
+class ResourceError(HalfevenError, MemoryError):
+    """A run that needs more memory than there is, refused before it starts."""
+
+    def __init__(self, what: str, needed_bytes: int, available_bytes: int) -> None:
+        self.what, self.needed_bytes, self.available_bytes = what, needed_bytes, available_bytes
+        super().__init__(
+            f"{what} needs {needed_bytes:,} bytes, and {available_bytes:,} bytes of memory are available: "
+            "give smaller inputs, or fewer at a time"
+        )
+
+    def within(self, place: str) -> ResourceError:
+        """The same error, with the place named first."""
+        return ResourceError(f"{place}: {self.what}", self.needed_bytes, self.available_bytes)
 
 
 class UnsupportedError(HalfevenError):

@@ -26,6 +26,8 @@ struct Gather {
   std::vector<std::int32_t> table;
   std::int64_t row_stride;
   TensorId padding;
+
+  std::int64_t bytes() const { return std::ssize(table) * std::int64_t{sizeof(std::int32_t)}; }
 };
 
 struct ProductPlace {
@@ -58,6 +60,7 @@ class ProductStep : public Step {
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override;
   std::vector<TensorId> writes() const override { return {place_.y}; }
+  std::int64_t table_bytes() const override { return gather_.bytes(); }
   void place(std::span<const std::int64_t> places) override;
 
  private:
@@ -80,6 +83,7 @@ class DepthwiseStep : public Step {
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override { return {place_.x, gather_.padding}; }
   std::vector<TensorId> writes() const override { return {place_.y}; }
+  std::int64_t table_bytes() const override { return gather_.bytes(); }
   void place(std::span<const std::int64_t> places) override;
 
  private:

@@ -98,15 +98,13 @@ void Plan::finish() {
   finished_ = true;
 }
 
-AlignedBytes Plan::take_arena() const {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (!arenas_.empty()) {
-      AlignedBytes arena = std::move(arenas_.back());
-      arenas_.pop_back();
-      return arena;
-    }
-  }
+std::int64_t Plan::table_bytes() const {
+  std::int64_t bytes = 0;
+  for (const auto& step : steps_) bytes += step->table_bytes();
+  return bytes;
+}
+
+AlignedBytes Plan::new_arena() const {
   AlignedBytes arena(size(std::max<std::int64_t>(arena_bytes_, 1)));
   for (std::size_t id = 0; id < tensors_.size(); ++id) {
     const std::vector<std::uint8_t>& content = tensors_[id].content;
@@ -115,28 +113,102 @@ AlignedBytes Plan::take_arena() const {
   return arena;
 }
 
-void Plan::give_back(AlignedBytes arena) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (arenas_.size() < kept_arenas) arenas_.push_back(std::move(arena));
+AlignedBytes Plan::take_arena() const {
+  {
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (lock.owns_lock() && !arenas_.empty()) {
+      AlignedBytes arena = std::move(arenas_.back());
+      arenas_.pop_back();
+      return arena;
+    }
+  }
+  return new_arena();
 }
 
-std::vector<std::int64_t> Plan::run(std::span<const void* const> inputs, std::span<void* const> outputs, int threads,
-                                    std::vector<double>* seconds) const {
+void Plan::give_back(AlignedBytes arena) const {
+  const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (lock.owns_lock() && arenas_.size() < kept_arenas) arenas_.push_back(std::move(arena));
+}
+
+// Samples at once, each thread in an arena of its own.
+void Plan::run_samples(std::span<const void* const> inputs, std::span<void* const> outputs, const RunOptions& options,
+                       std::atomic<std::int64_t>* nan_counts, Watch& watch) const {
+  const std::int64_t at_once = std::min<std::int64_t>(options.threads, options.samples);
+  std::vector<AlignedBytes> arenas;  // all of them now: nothing may fail on a worker
+  for (std::int64_t i = 0; i < at_once; ++i) arenas.push_back(take_arena());
+  std::vector<const void*> in(size(options.samples) * inputs.size());
+  std::vector<void*> out(size(options.samples) * outputs.size());
+  for (std::int64_t i = 0; i < options.samples; ++i) {
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      in[size(i) * inputs.size() + k] = static_cast<const std::uint8_t*>(inputs[k]) + i * input_bytes_[k];
+    }
+    for (std::size_t k = 0; k < outputs.size(); ++k) {
+      out[size(i) * outputs.size() + k] = static_cast<std::uint8_t*>(outputs[k]) + i * output_bytes_[k];
+    }
+  }
+  std::mutex mutex;
+  auto one = [&](std::int64_t i) {
+    AlignedBytes arena;
+    {
+      const std::lock_guard<std::mutex> lock(mutex);
+      arena = std::move(arenas.back());
+      arenas.pop_back();
+    }
+    const Frame frame{arena.data(),
+                      places_,
+                      std::span(in).subspan(size(i) * inputs.size(), inputs.size()),
+                      std::span(out).subspan(size(i) * outputs.size(), outputs.size()),
+                      1,
+                      nan_counts};
+    for (const auto& step : steps_) {
+      if (watch.stopped()) break;
+      step->run(frame);
+    }
+    const std::lock_guard<std::mutex> lock(mutex);
+    arenas.push_back(std::move(arena));
+  };
+  parallel_for(options.samples, options.threads, one);
+  for (AlignedBytes& arena : arenas) give_back(std::move(arena));
+}
+
+RunResult Plan::run(std::span<const void* const> inputs, std::span<void* const> outputs,
+                    const RunOptions& options) const {
+  const FloatEnvironment environment;
+  RunOptions chosen = options;
+  if (chosen.threads == 0) chosen.threads = default_threads();
+  std::vector<std::atomic<std::int64_t>> nan_counts(std::max<std::size_t>(inputs.size(), 1));
+  Watch watch(options.interrupt);
+  if (chosen.samples > 1) {
+    run_samples(inputs, outputs, chosen, nan_counts.data(), watch);
+  } else {
+    AlignedBytes arena = take_arena();
+    const Frame frame{arena.data(), places_, inputs, outputs, chosen.threads, nan_counts.data()};
+    for (const auto& step : steps_) {
+      if (watch.stopped()) break;
+      step->run(frame);
+    }
+    give_back(std::move(arena));
+  }
+  RunResult result{{}, watch.interrupted()};
+  for (std::size_t i = 0; i < inputs.size(); ++i) result.nan_counts.push_back(nan_counts[i].load());
+  return result;
+}
+
+std::vector<double> Plan::profile(std::span<const void* const> inputs, std::span<void* const> outputs,
+                                  int threads) const {
   const FloatEnvironment environment;
   AlignedBytes arena = take_arena();
   std::vector<std::atomic<std::int64_t>> nan_counts(std::max<std::size_t>(inputs.size(), 1));
   const Frame frame{arena.data(),     places_, inputs, outputs, threads > 0 ? threads : default_threads(),
                     nan_counts.data()};
+  std::vector<double> seconds;
   for (const auto& step : steps_) {
     const auto begin = std::chrono::steady_clock::now();
     step->run(frame);
-    if (seconds == nullptr) continue;
-    seconds->push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   }
   give_back(std::move(arena));
-  std::vector<std::int64_t> found;
-  for (std::size_t i = 0; i < inputs.size(); ++i) found.push_back(nan_counts[i].load());
-  return found;
+  return seconds;
 }
 
 }  // namespace halfeven::native

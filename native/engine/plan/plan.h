@@ -2,6 +2,7 @@
 // shapes of a model's inputs, then run any number of times, by several callers at once.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -9,9 +10,21 @@
 #include <vector>
 
 #include "engine/plan/step.h"
+#include "engine/plan/watch.h"
 #include "kernels/aligned.h"
 
 namespace halfeven::native {
+
+struct RunOptions {
+  int threads = 0;           // 0: default_threads()
+  std::int64_t samples = 1;  // so many runs, on arrays that follow each other in memory, spread over the threads
+  Interrupt interrupt{};
+};
+
+struct RunResult {
+  std::vector<std::int64_t> nan_counts;  // by input
+  bool interrupted;                      // outputs are then incomplete
+};
 
 class Plan {
  public:
@@ -29,12 +42,15 @@ class Plan {
   std::span<const std::int64_t> input_bytes() const { return input_bytes_; }
   std::span<const std::int64_t> output_bytes() const { return output_bytes_; }
   std::int64_t arena_bytes() const { return arena_bytes_; }
+  // Of what the steps keep for themselves: tables of offsets.
+  std::int64_t table_bytes() const;
   std::int64_t steps() const { return std::ssize(steps_); }
   bool finished() const { return finished_; }
 
-  // Runs every step; returns the number of NaN in each input. `seconds`, where it is not null, receives each step's.
-  std::vector<std::int64_t> run(std::span<const void* const> inputs, std::span<void* const> outputs, int threads,
-                                std::vector<double>* seconds = nullptr) const;
+  // Runs every step. Callers may run one plan at the same time.
+  RunResult run(std::span<const void* const> inputs, std::span<void* const> outputs, const RunOptions& options) const;
+  // The same; the seconds that each step took.
+  std::vector<double> profile(std::span<const void* const> inputs, std::span<void* const> outputs, int threads) const;
 
  private:
   struct Tensor {
@@ -46,8 +62,11 @@ class Plan {
 
   void find_lifetimes();
   void lay_out();
+  AlignedBytes new_arena() const;
   AlignedBytes take_arena() const;
   void give_back(AlignedBytes arena) const;
+  void run_samples(std::span<const void* const> inputs, std::span<void* const> outputs, const RunOptions& options,
+                   std::atomic<std::int64_t>* nan_counts, Watch& watch) const;
 
   std::vector<Tensor> tensors_;
   std::vector<std::unique_ptr<Step>> steps_;
@@ -56,7 +75,7 @@ class Plan {
   std::vector<std::int64_t> output_bytes_;
   std::int64_t arena_bytes_ = 0;
   bool finished_ = false;
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;                  // only ever tried: a fork may leave it locked for good
   mutable std::vector<AlignedBytes> arenas_;  // those not in use
 };
 

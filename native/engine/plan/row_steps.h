@@ -119,6 +119,8 @@ struct Pooling {
   TensorId y;
   Rows rows;  // of y
   std::vector<std::int32_t> table;
+
+  std::int64_t bytes() const { return std::ssize(table) * std::int64_t{sizeof(std::int32_t)}; }
 };
 
 class MaxPoolStep : public Step {
@@ -127,6 +129,7 @@ class MaxPoolStep : public Step {
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override { return {pooling_.x}; }
   std::vector<TensorId> writes() const override { return {pooling_.y}; }
+  std::int64_t table_bytes() const override { return pooling_.bytes(); }
 
  private:
   Pooling pooling_;
@@ -140,6 +143,7 @@ class MeanPoolStep : public Step {
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override { return {pooling_.x}; }
   std::vector<TensorId> writes() const override { return {pooling_.y}; }
+  std::int64_t table_bytes() const override { return pooling_.bytes(); }
 
  private:
   void run_row(const std::uint8_t* x, std::uint8_t* y, std::int64_t row, std::int64_t first) const;

@@ -37,6 +37,8 @@ class Step {
   // Tensors that it reads and writes.
   virtual std::vector<TensorId> reads() const = 0;
   virtual std::vector<TensorId> writes() const = 0;
+  // Of the tables that it keeps.
+  virtual std::int64_t table_bytes() const { return 0; }
   // Called once when every tensor has its place.
   virtual void place(std::span<const std::int64_t> places) { static_cast<void>(places); }
 };

@@ -2,175 +2,175 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from threading import Lock
+from threading import RLock
 from typing import Any
+from weakref import WeakSet
 
+import numpy as np
 from numpy.typing import NDArray
 
-from halfeven.errors import HalfevenError
-from halfeven.execute.plan import move_rules  # noqa: F401  registers its rules
-from halfeven.execute.plan.rules import take
-from halfeven.execute.plan.stage import NativeStage, Stage
-from halfeven.execute.run import native_backend, run_step
-from halfeven.ir.instructions import Instruction, operands, results
+from halfeven import _native
+from halfeven.errors import HalfevenError, NotANumberError, ResourceError
+from halfeven.execute.memory import check_memory
+from halfeven.execute.plan.batch import parts
+from halfeven.execute.plan.planner import Planned, PlannedStage, Planner, StepStage
+from halfeven.execute.plan.stage import NativeStage
 from halfeven.ir.program import Program
 
+__all__ = ["Engine", "Planned", "PlannedStage", "StepStage"]
+
 Array = NDArray[Any]
+Key = tuple[Any, ...]
 KEPT_PLANS = 8
-
-
-@dataclass(frozen=True)
-class StepStage:
-    """An instruction that the engine leaves to the step by step kernels."""
-
-    instruction: Instruction
-
-    def run(self, arrays: dict[str, Array], threads: int) -> None:
-        """Add the results to ``arrays``."""
-        operands_ = [arrays[name] for name in operands(self.instruction)]
-        found = run_step(self.instruction, operands_, native_backend(threads or None))
-        arrays.update(zip(results(self.instruction), found, strict=True))
-
-
-PlannedStage = NativeStage | StepStage
-
-
-@dataclass(frozen=True)
-class Planned:
-    """Every stage of a run, for inputs of given shapes."""
-
-    stages: tuple[PlannedStage, ...]
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """What runs, in order; instructions outside the engine in brackets."""
-        names: list[str] = []
-        for stage in self.stages:
-            if isinstance(stage, NativeStage):
-                names += stage.steps
-            else:
-                names.append(f"[{type(stage.instruction).__name__} {stage.instruction.name}]")
-        return tuple(names)
-
-    def run(self, arrays: dict[str, Array], threads: int) -> None:
-        """Add the results of every stage to ``arrays``."""
-        for stage in self.stages:
-            stage.run(arrays, threads)
 
 
 class Engine:
     """Runs of one Program. Weights are packed once; plans are kept by the shapes of the inputs.
 
-    Several threads may run one engine at a time.
+    Several threads may run one engine at a time, and a child process may go on with it after a fork.
     """
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._weights: dict[Any, Any] = {}
-        self._plans: OrderedDict[Any, Planned] = OrderedDict()
-        self._lock = Lock()
+        self._plans: OrderedDict[Key, Planned] = OrderedDict()
+        self._whole: set[Key] = set()  # inputs that do not run as single samples
+        self.renew_locks()
+        _engines.add(self)
 
-    def run(self, values: Mapping[str, Array], wanted: Sequence[str], threads: int = 0) -> dict[str, Array]:
+    def renew_locks(self) -> None:
+        """After a fork: a thread that held a lock may not exist in the child."""
+        self._planning, self._looking = RLock(), RLock()  # a signal's handler may run the model in the middle of a run
+
+    def run(
+        self,
+        values: Mapping[str, Array],
+        wanted: Sequence[str],
+        threads: int = 0,
+        into: Mapping[str, Array] | None = None,
+    ) -> dict[str, Array]:
         """Tensors ``wanted`` of a run that starts from ``values``; bit for bit those of ``run_program``.
 
         Parameters
         ----------
         threads : 0 for every core; 1 never makes a thread. The results are the same.
+        into : arrays that take results, by name; used where they have the right shape, type and layout.
         """
-        constants = self._program.constants
-        arrays = {name: constants[name] for name in constants} | dict(values)
-        key = tuple((name, a.shape, a.dtype.str) for name, a in values.items()), tuple(wanted)
-        with self._lock:
-            planned = self._plans.get(key)
-            if planned is None:
-                self._plans[key] = self._plan(arrays, wanted, threads)  # which runs it, too
-                if len(self._plans) > KEPT_PLANS:
-                    self._plans.popitem(last=False)
-            else:
-                self._plans.move_to_end(key)
-        if planned is not None:
-            planned.run(arrays, threads)
-        return {name: arrays[name] for name in wanted}
+        found = self._run_samples(values, wanted, threads, into or {})
+        if found is None:
+            found = self._arrays(values)
+            planned, ran = self._plan(found, values, wanted, threads)
+            if not ran:
+                planned.run(found, threads, into or {})
+        return {name: found[name] for name in wanted}
 
     def plans(self) -> tuple[Planned, ...]:
         """The plans made so far, the last used at the end."""
         return tuple(self._plans.values())
 
-    def _plan(self, arrays: dict[str, Array], wanted: Sequence[str], threads: int) -> Planned:
-        return _Planner(self._program, self._weights, arrays, wanted, threads).plan()
+    @property
+    def weight_bytes(self) -> int:
+        """Of the packed weights, shared by all plans."""
+        return sum(w.nbytes for w in self._weights.values())
 
+    def _run_samples(
+        self, values: Mapping[str, Array], wanted: Sequence[str], threads: int, into: Mapping[str, Array]
+    ) -> dict[str, Array] | None:
+        """Run a batch of more than one sample part by part, where samples are independent; else None."""
+        count = _samples(values)
+        one = self._plan_of_sample(values, wanted, threads) if count > 1 else None
+        if one is None:
+            return None
+        check_memory(count * sum(o.nbytes for o in one.outputs), f"a batch of {count} samples")
+        _, rooms = one.ends(values, into, count)
+        made = {outer.name: room for outer, room in zip(one.outputs, rooms, strict=True)}
+        for part in parts(count, threads or _native.default_threads(), one.plan.arena_bytes):
+            arrays = {name: a[part.begin : part.end] for name, a in values.items()}
+            chunk = self._plan_of_chunk(arrays, part.size, wanted, threads) if part.size > 1 else None
+            places = {o.name: made[o.name][o.shape[0] * part.begin : o.shape[0] * part.end] for o in one.outputs}
+            try:
+                if chunk is None:
+                    one.run(arrays, threads, places, part.end - part.begin)
+                else:
+                    chunk.run(arrays, threads, places, part.runs)
+            except NotANumberError as error:  # of this part: count all
+                name = str(error.tensor)
+                raise NotANumberError(int(np.isnan(values[name]).sum()), name) from None
+        return {**values, **made}
 
-class _Planner:
-    """Plans while it runs: what a step by step kernel makes tells the shapes that follow."""
-
-    def __init__(
-        self, program: Program, weights: dict[Any, Any], arrays: dict[str, Array], wanted: Sequence[str], threads: int
-    ) -> None:
-        self._todo = _needed(program, set(arrays), wanted)
-        self._constants = frozenset(set(program.constants) - set(wanted))
-        self._weights, self._arrays, self._wanted, self._threads = weights, arrays, wanted, threads
-        self._uses = dict.fromkeys(wanted, 1)
-        self._readers: dict[str, Instruction] = {}
-        for i in self._todo:
-            for name in operands(i):
-                self._uses[name] = self._uses.get(name, 0) + 1
-                self._readers[name] = i
-        self._stages: list[PlannedStage] = []
-
-    def plan(self) -> Planned:
-        stage, first = self._open(), 0
-        for k, instruction in enumerate(self._todo):
-            if _taken(instruction, stage):
-                continue
-            self._close(stage, first, k)
-            self._step(instruction)
-            stage, first = self._open(), k + 1
-        self._close(stage, first, len(self._todo))
-        return Planned(tuple(self._stages))
-
-    def _step(self, instruction: Instruction) -> None:
-        step = StepStage(instruction)
-        step.run(self._arrays, self._threads)
-        self._stages.append(step)
-
-    def _open(self) -> Stage:
-        return Stage(self._arrays, self._weights, self._constants, self._uses, self._readers)
-
-    def _close(self, stage: Stage, first: int, k: int) -> None:
-        """Run the stage of instructions ``[first, k)``; one by one where its tensors are too large for a plan."""
-        needed = {name for i in self._todo[k:] for name in operands(i)} | set(self._wanted)
-        for name in [*stage.pending, *stage.images, *stage.held]:
-            if name in needed and name not in self._arrays:
-                stage.export(name)
-        if not stage.outputs:
-            return
+    def _plan_of_sample(self, values: Mapping[str, Array], wanted: Sequence[str], threads: int) -> NativeStage | None:
+        first = {name: a[:1] for name, a in values.items()}
+        key = _key(first, wanted)
+        if key in self._whole:
+            return None
         try:
-            stage.plan.finish()
-        except ValueError:
-            for instruction in self._todo[first:k]:
-                self._step(instruction)
-            return
-        ends = tuple(stage.inputs), tuple(stage.outputs)
-        planned = NativeStage(stage.plan, *ends, stage.quantized, tuple(stage.steps))
-        planned.run(self._arrays, self._threads)
-        self._stages.append(planned)
+            return self._plan(self._arrays(first), first, wanted, threads)[0].per_sample
+        except (NotANumberError, ResourceError):
+            return None
+        except HalfevenError:  # a model of another number of samples, or one that cannot run at all: the whole run says
+            self._whole.add(key)
+            return None
+
+    def _plan_of_chunk(
+        self, arrays: Mapping[str, Array], size: int, wanted: Sequence[str], threads: int
+    ) -> NativeStage | None:
+        """The plan for ``size`` samples; None where a part of it cannot be planned, as it can for one."""
+        chunk = {name: a[:size] for name, a in arrays.items()}
+        stages = self._plan(self._arrays(chunk), chunk, wanted, threads)[0].stages
+        return stages[0] if len(stages) == 1 and isinstance(stages[0], NativeStage) else None
+
+    def _plan(
+        self, arrays: dict[str, Array], values: Mapping[str, Array], wanted: Sequence[str], threads: int
+    ) -> tuple[Planned, bool]:
+        """The plan for these inputs, and whether it was made, and so run on ``arrays``, just now."""
+        key = _key(values, wanted)
+        planned = self._kept(key)
+        if planned is not None:
+            return planned, False
+        with self._planning:
+            planned = self._kept(key)  # another thread may have made it meanwhile
+            if planned is not None:
+                return planned, False
+            planned = Planner(self._program, self._weights, arrays, tuple(values), wanted, threads).plan()
+            self._keep(key, planned)
+        return planned, True
+
+    def _kept(self, key: Key) -> Planned | None:
+        with self._looking:
+            if key in self._plans:
+                self._plans.move_to_end(key)
+            return self._plans.get(key)
+
+    def _keep(self, key: Key, planned: Planned) -> None:
+        with self._looking:
+            self._plans[key] = planned
+            if len(self._plans) > KEPT_PLANS:
+                self._plans.popitem(last=False)
+
+    def _arrays(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        return dict(self._program.constants) | dict(values)
 
 
-def _taken(instruction: Instruction, stage: Stage) -> bool:
-    """Whether the engine takes it; what it refuses is left to the step by step kernels, and to their words."""
-    try:
-        return take(instruction, stage)
-    except (HalfevenError, ValueError, IndexError):
-        return False
+def _key(values: Mapping[str, Array], wanted: Sequence[str]) -> Key:
+    return tuple((name, a.shape, a.dtype.str) for name, a in values.items()), tuple(wanted)
 
 
-def _needed(program: Program, given: set[str], wanted: Sequence[str]) -> list[Instruction]:
-    needed, todo = set(wanted) - given, []
-    for instruction in reversed(program.instructions):
-        if needed & set(results(instruction)):
-            todo.append(instruction)
-            needed |= set(operands(instruction)) - given
-    return todo[::-1]
+def _samples(values: Mapping[str, Array]) -> int:
+    """The size of the first axis, which all inputs share; else 1."""
+    sizes = {a.shape[0] if a.ndim else 1 for a in values.values()}
+    return sizes.pop() if len(sizes) == 1 else 1
+
+
+_engines: WeakSet[Engine] = WeakSet()
+
+
+def _renew_locks() -> None:
+    for engine in list(_engines):
+        engine.renew_locks()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

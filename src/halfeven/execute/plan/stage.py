@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import prod
+from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 from halfeven import _native
 from halfeven.errors import NotANumberError
+from halfeven.execute.memory import check_memory
 from halfeven.execute.plan.layout import Held, Shape, contiguous_strides, image_axis
 from halfeven.ir.instructions import Conv, Instruction, Quantize
 
@@ -26,6 +29,11 @@ class Outer:
     name: str
     shape: Shape
     dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array."""
+        return prod(self.shape) * self.dtype.itemsize
 
 
 @dataclass
@@ -63,6 +71,7 @@ class Stage:
     def tensor(self, shape: Shape, axis: int, dtype: Any) -> Held:
         """Room for a tensor."""
         held = Held(0, tuple(int(n) for n in shape), axis, np.dtype(dtype))
+        check_memory(held.nbytes, "a tensor")
         return Held(self.plan.tensor(held.nbytes), held.shape, axis, held.dtype)
 
     def shape_of(self, name: str) -> Shape | None:
@@ -153,7 +162,7 @@ class Stage:
         """Number of an array that each run makes."""
         outer = Outer(name, shape, np.dtype(dtype))
         self.outputs.append(outer)
-        return self.plan.output(int(np.prod(shape, dtype=np.int64)) * outer.dtype.itemsize)
+        return self.plan.output(outer.nbytes)
 
     def padding(self, zero: int, width: int) -> int:
         """A pixel of zero points, as stored."""
@@ -179,16 +188,38 @@ class NativeStage:
     quantized: Mapping[int, str]
     steps: tuple[str, ...]
 
-    def run(self, arrays: dict[str, Array], threads: int) -> None:
-        """Add the results to ``arrays``."""
-        inputs, outputs = self.ends(arrays)
-        counts = self.plan.run(inputs, outputs, threads)
+    @property
+    def bytes(self) -> int:
+        """What a run takes beside the inputs and the packed weights."""
+        return self.plan.arena_bytes + self.plan.table_bytes + sum(outer.nbytes for outer in self.outputs)
+
+    def run(
+        self, arrays: dict[str, Array], threads: int, into: Mapping[str, Array] | None = None, samples: int = 1
+    ) -> None:
+        """Add the results to ``arrays``.
+
+        Parameters
+        ----------
+        into : arrays that take results, by name; used where they have the right shape and layout.
+        samples : how many runs, on arrays whose first axis is so many times that of the plan.
+        """
+        inputs, outputs = self.ends(arrays, into or {}, samples)
+        counts = self.plan.run(inputs, outputs, threads, samples, current_thread() is main_thread())
         for k, name in self.quantized.items():
             if counts[k]:
                 raise NotANumberError(counts[k], name)
         arrays.update((outer.name, a) for outer, a in zip(self.outputs, outputs, strict=True))
 
-    def ends(self, arrays: Mapping[str, Array]) -> tuple[list[Array], list[Array]]:
+    def ends(
+        self, arrays: Mapping[str, Array], into: Mapping[str, Array] | None = None, samples: int = 1
+    ) -> tuple[list[Array], list[Array]]:
         """Arrays in and out of a run."""
         inputs = [np.asarray(arrays[outer.name], order="C") for outer in self.inputs]
-        return inputs, [np.empty(outer.shape, outer.dtype) for outer in self.outputs]
+        return inputs, [_room(outer, (into or {}).get(outer.name), samples) for outer in self.outputs]
+
+
+def _room(outer: Outer, given: Array | None, samples: int) -> Array:
+    shape = (samples * outer.shape[0], *outer.shape[1:]) if samples > 1 else outer.shape
+    if given is not None and (given.shape, given.dtype) == (shape, outer.dtype) and given.flags.carray:
+        return given
+    return np.empty(shape, outer.dtype)

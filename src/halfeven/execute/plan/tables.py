@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfeven.execute import windows
+from halfeven.execute.memory import check_memory
 from halfeven.execute.plan.layout import Held, Shape
 from halfeven.ir.window import Window
 
+TABLE_BYTES = 25  # of an entry while the table is made: two of int64, a bool, and what is kept
 OUTSIDE = np.iinfo(np.int32).min
 
 
@@ -19,6 +21,7 @@ def window_table(x: Held, window: Window, out: Sequence[int]) -> NDArray[np.int3
     """Offsets [taps][rows] from the first byte of ``x (N, C, *spatial)``; OUTSIDE for padding."""
     rank = len(out)
     strides = x.strides
+    check_memory(x.shape[0] * prod(window.kernel) * prod(out) * TABLE_BYTES, "a table of offsets")
     offsets = np.zeros([1] * (2 * rank + 1), np.int64)
     inside = np.ones([1] * (2 * rank + 1), np.bool_)
     for k in range(rank):
