@@ -6,13 +6,19 @@
 #include <stdexcept>
 #include <string>
 
-#if defined(__x86_64__) || defined(_M_X64)
-#define HALFEVEN_X86 1
+#include "kernels/architecture.h"
+
+#if HALFEVEN_X86
 #if defined(_MSC_VER)
 #include <intrin.h>
 #else
 #include <cpuid.h>
 #endif
+#endif
+#if defined(__linux__)
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace halfeven::native {
@@ -20,12 +26,15 @@ namespace {
 
 struct Features {
   bool avx2 = false;
+  bool avx_vnni = false;
   bool avx512 = false;
   bool avx512_vnni = false;
+  bool avx512_amx = false;
   bool neon = false;
+  bool neon_dotprod = false;
 };
 
-#if defined(HALFEVEN_X86)
+#if HALFEVEN_X86
 
 struct Registers {
   std::uint32_t eax, ebx, ecx, edx;
@@ -58,6 +67,18 @@ std::uint64_t saved_states() {
 
 constexpr bool has(std::uint32_t word, int bit) { return ((word >> bit) & 1u) != 0; }
 
+// Tiles are 8 KiB a thread, which Linux saves only for a process that has asked for them. What it grants stays
+// granted, to children too.
+bool tiles_granted() {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr long request = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long tile_data = 18;
+  return syscall(SYS_arch_prctl, request, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+
 Features detect() {
   Features found;
   if (cpuid(0, 0).eax < 7) return found;
@@ -73,17 +94,27 @@ Features detect() {
   found.avx2 = ymm_saved && avx_fma && has(seven.ebx, 5);
   found.avx512 = found.avx2 && zmm_saved && avx512_f_dq_bw_vl;
   found.avx512_vnni = found.avx512 && has(seven.ecx, 11);
+  if (seven.eax >= 1) found.avx_vnni = found.avx2 && has(cpuid(7, 1).eax, 4);
+  const bool tiles_saved = (states & 0x60000) == 0x60000;
+  const bool amx_tile_int8 = has(seven.edx, 24) && has(seven.edx, 25);
+  found.avx512_amx = found.avx512_vnni && tiles_saved && amx_tile_int8 && tiles_granted();
   return found;
 }
 
 constexpr bool x86_compiled = true;
 constexpr bool neon_compiled = false;
 
-#elif defined(__aarch64__) || defined(_M_ARM64)
+#elif HALFEVEN_AARCH64
 
 Features detect() {
   Features found;
   found.neon = true;  // part of the base architecture
+#if defined(__linux__)
+  constexpr unsigned long dot_products = 1UL << 20;  // HWCAP_ASIMDDP
+  found.neon_dotprod = (getauxval(AT_HWCAP) & dot_products) != 0;
+#elif defined(__APPLE__)
+  found.neon_dotprod = true;  // every AArch64 processor of theirs since 2019; the first Macs are newer
+#endif
   return found;
 }
 
@@ -102,9 +133,12 @@ constexpr bool neon_compiled = false;
 std::array<IsaInfo, isa_count> describe(const Features& f) {
   return {{{Isa::portable, "portable", true, true},
            {Isa::avx2, "avx2", x86_compiled, f.avx2},
+           {Isa::avx_vnni, "avx_vnni", x86_compiled, f.avx_vnni},
            {Isa::avx512, "avx512", x86_compiled, f.avx512},
            {Isa::avx512_vnni, "avx512_vnni", x86_compiled, f.avx512_vnni},
-           {Isa::neon, "neon", neon_compiled, f.neon}}};
+           {Isa::avx512_amx, "avx512_amx", x86_compiled, f.avx512_amx},
+           {Isa::neon, "neon", neon_compiled, f.neon},
+           {Isa::neon_dotprod, "neon_dotprod", neon_compiled, f.neon_dotprod}}};
 }
 
 std::string supported_names() {

@@ -5,25 +5,51 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from halfeven import _native
+
 ROOT = Path(__file__).parents[2]
 NATIVE = ROOT / "native"
-FAMILIES = ("quantize", "dequantize", "requantize")
-COMMON = [
-    ROOT / "tests" / "native" / "kernels_check.cc",
-    *(NATIVE / "engine" / f"{name}.cc" for name in ("cpu", "elementwise", "thread_pool")),
-    *(NATIVE / "exhaustive" / f"{name}.cc" for name in ("quantize", "requantize")),
-    *(NATIVE / "kernels" / family / "portable.cc" for family in FAMILIES),
-]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A program of tests/native, the families of kernels that it calls and the other sources that it needs."""
+
+    name: str
+    families: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+KERNELS = Check(
+    "kernels_check",
+    ("quantize", "dequantize", "requantize"),
+    ("engine/cpu", "engine/elementwise", "engine/thread_pool", "exhaustive/quantize", "exhaustive/requantize"),
+)
+PRODUCTS = Check(
+    "products_check", ("igemm", "depthwise"), ("engine/cpu", "kernels/igemm/weights", "kernels/depthwise/weights")
+)
+CHECKS = pytest.mark.parametrize("what", [KERNELS, PRODUCTS], ids=lambda what: what.name)
 STRICT = ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-ffp-contract=off", "-pthread"]
+AVX2 = ["-mavx2", "-mfma"]
+AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-Wno-uninitialized"]
 X86 = {
-    "x86_avx2": ["-mavx2", "-mfma"],
-    "x86_avx512": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-Wno-uninitialized"],
+    "x86_avx2": AVX2,
+    "x86_avxvnni": [*AVX2, "-mavxvnni"],
+    "x86_avx512": AVX512,
+    "x86_avx512vnni": [*AVX512, "-mavx512vnni"],
+    "x86_avx512amx": [*AVX512, "-mavx512vnni", "-mamx-tile", "-mamx-int8"],
 }
-ARM = {"arm_neon": []}
+ARM = {"arm_neon": [], "arm_neon_dotprod": ["-march=armv8.2-a+dotprod"]}
+
+
+def here() -> dict[str, list[str]]:
+    """Kernel files for this machine, and their flags."""
+    return X86 if os.uname().machine == "x86_64" else ARM
 
 
 def need(tool: str, package: str) -> str:
@@ -33,18 +59,21 @@ def need(tool: str, package: str) -> str:
     return path
 
 
-def build(compiler: str, flags: list[str], isas: dict[str, list[str]], folder: Path) -> Path:
+def build(what: Check, compiler: str, flags: list[str], isas: dict[str, list[str]], folder: Path) -> Path:
     """Compile each file by itself, for a kernel file's own flags must not reach the others; return the program."""
     include = [f"-I{NATIVE}", f"-I{NATIVE / 'include'}"]
-    sources = [(path, []) for path in COMMON]
-    sources += [(NATIVE / "kernels" / f / f"{isa}.cc", own) for f in FAMILIES for isa, own in isas.items()]
+    kernels = [(NATIVE / "kernels" / family, isa, own) for family in what.families for isa, own in isas.items()]
+    sources: list[tuple[Path, list[str]]] = [(ROOT / "tests" / "native" / f"{what.name}.cc", [])]
+    sources += [(NATIVE / f"{name}.cc", []) for name in what.sources]
+    sources += [(NATIVE / "kernels" / family / "portable.cc", []) for family in what.families]
+    sources += [(at / f"{isa}.cc", own) for at, isa, own in kernels if (at / f"{isa}.cc").exists()]
     objects = []
     for k, (source, own) in enumerate(sources):
         objects.append(str(folder / f"{k}.o"))
         command = [compiler, *STRICT, *include, *flags, *own, "-c", str(source), "-o", objects[-1]]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
-    program = folder / "kernels_check"
+    program = folder / what.name
     subprocess.run([compiler, *flags, "-pthread", *objects, "-o", str(program)], check=True)
     return program
 
@@ -59,18 +88,26 @@ def check(command: list[str], isas: set[str]) -> None:
     assert isas <= set(lines)
 
 
-def test_neon_kernels_in_an_emulator(tmp_path: Path) -> None:
+@CHECKS
+def test_neon_kernels_in_an_emulator(what: Check, tmp_path: Path) -> None:
     emulator = need("qemu-aarch64", "qemu-user")
     compiler = need("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu")
-    program = build(compiler, ["-O2", "-static"], ARM, tmp_path)
-    check([emulator, str(program)], {"portable", "neon"})
+    program = build(what, compiler, ["-O2", "-static"], ARM, tmp_path)
+    check([emulator, str(program)], {"portable", "neon", "neon_dotprod"})
+
+
+def test_product_kernels_of_this_machine(tmp_path: Path) -> None:
+    program = build(PRODUCTS, need("g++", "g++"), ["-O2"], here(), tmp_path)
+    check([str(program)], {name for name, _, supported in _native.isa_names() if supported})
 
 
 # Without optimisation: under it the sanitized vector loops take minutes to compile. Races are the engine's to have.
+@CHECKS
 @pytest.mark.parametrize(("sanitizers", "kernels"), [("address,undefined", []), ("thread", ["-fno-sanitize=all"])])
-def test_sanitizers_find_nothing(sanitizers: str, kernels: list[str], tmp_path: Path) -> None:
+def test_sanitizers_find_nothing(what: Check, sanitizers: str, kernels: list[str], tmp_path: Path) -> None:
+    if what is PRODUCTS and sanitizers == "thread":
+        pytest.skip("it starts no thread")
     compiler = need("g++", "g++")
-    isas = X86 if os.uname().machine == "x86_64" else ARM
     flags = ["-O0", "-g", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"]
-    program = build(compiler, flags, {isa: [*own, *kernels] for isa, own in isas.items()}, tmp_path)
+    program = build(what, compiler, flags, {isa: [*own, *kernels] for isa, own in here().items()}, tmp_path)
     check([str(program), "150"], {"portable"})

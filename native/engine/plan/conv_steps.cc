@@ -34,7 +34,9 @@ void* scratch_of(std::int64_t bytes) {
 }
 
 // Multiply-adds that take about as long as moving a byte.
-double macs_a_byte(const IgemmFormat& format) { return format.writes_codes ? 32 : format.wide ? 8 : 1; }
+double macs_a_byte(const IgemmFormat& format) {
+  return format.tiles ? 128 : format.writes_codes ? 32 : format.wide ? 8 : 1;
+}
 
 // How a product is cut: blocks of rows, and ranges of panels.
 struct Cut {
@@ -113,9 +115,9 @@ void ProductStep::run(const Frame& frame) const {
 }
 
 void ProductStep::run_part(const IgemmTask& part) const {
-  if (finish_.in_kernel) return weights_->kernel()(part);
   IgemmTask block = part;
-  if (weights_->format().wide) block.scratch = scratch_of(igemm_scratch_rows * part.taps * part.depth * 2);
+  if (weights_->scratch_bytes() > 0) block.scratch = scratch_of(weights_->scratch_bytes());
+  if (finish_.in_kernel) return weights_->kernel()(block);
   for (block.panel_begin = part.panel_begin; block.panel_begin < part.panel_end; ++block.panel_begin) {
     block.panel_end = block.panel_begin + 1;
     for (block.row_begin = part.row_begin; block.row_begin < part.row_end; block.row_begin = block.row_end) {

@@ -26,7 +26,29 @@ struct IgemmFormat {
   bool wide;
   int vectors;        // at most, in a panel
   bool writes_codes;  // whether it can rescale; else it gives sums
+  bool tiles;         // whether depths are taken 64 at a time
 };
+
+inline constexpr std::int64_t igemm_tile_depth = 64;
+
+// The depth, all taps together, that weights are packed for: what is beyond their own is 0.
+constexpr std::int64_t igemm_packed_depth(const IgemmFormat& format, std::int64_t depth) {
+  if (!format.tiles || depth <= igemm_tile_depth) return depth;
+  return (depth + igemm_tile_depth - 1) / igemm_tile_depth * igemm_tile_depth;
+}
+
+inline constexpr std::int64_t igemm_wide_rows = 6;               // widened at a time
+inline constexpr std::int64_t igemm_gathered_bytes = 256 << 10;  // of rows gathered at a time, but for
+inline constexpr std::int64_t igemm_gathered_rows = 32;          // so many, however deep
+inline constexpr std::int64_t igemm_slack = igemm_tile_depth;    // that may be read behind a row, written in scratch
+
+// Bytes that a kernel needs beside its task; `depth` of all taps together.
+constexpr std::int64_t igemm_scratch_bytes(const IgemmFormat& format, std::int64_t depth) {
+  if (format.wide) return igemm_wide_rows * depth * 2;
+  if (!format.tiles) return 0;
+  const std::int64_t least = igemm_gathered_rows * igemm_packed_depth(format, depth);
+  return (least > igemm_gathered_bytes ? least : igemm_gathered_bytes) + igemm_slack;
+}
 
 // code = clamp(rhe(multiplier * sum) + zero), all in u8 as stored.
 struct CodeRule {
@@ -72,10 +94,8 @@ struct IgemmTask {
   CodeRule rule;
   const SumWith* sum;  // or null
   std::int32_t* sums;  // not null: sums of one panel, [row_end - row_begin][64], instead of codes
-  void* scratch;       // 64-byte aligned, igemm_scratch_rows * taps * depth int16, for wide weights
+  void* scratch;       // 64-byte aligned, igemm_scratch_bytes
 };
-
-inline constexpr std::int64_t igemm_scratch_rows = 6;
 
 // Called in round-to-nearest mode.
 using IgemmKernel = void (*)(const IgemmTask& task);
@@ -93,9 +113,10 @@ inline constexpr Kernel<IgemmKernel> igemm_kernels[] = {
 
 constexpr IgemmFormat igemm_format(Isa isa) {
   switch (isa) {
-    case Isa::avx512_vnni: return {false, 4, true};
-    case Isa::avx2: return {true, 1, false};
-    default: return {false, 1, false};
+    case Isa::avx512_amx: return {false, 2, true, true};
+    case Isa::avx512_vnni: return {false, 4, true, false};
+    case Isa::avx2: return {true, 1, false, false};
+    default: return {false, 1, false, false};
   }
 }
 

@@ -29,7 +29,7 @@ PackedWeights::PackedWeights(const ProductWeights& weights, Isa isa)
   bias_.resize(static_cast<std::size_t>(padded));
   multiplier_.assign(weights.multiplier.begin(), weights.multiplier.end());
   multiplier_.resize(static_cast<std::size_t>(padded));
-  const std::int64_t column_bytes = taps_ * depth_ * (format_.wide ? 2 : 1);
+  const std::int64_t column_bytes = igemm_packed_depth(format_, taps_ * depth_) * (format_.wide ? 2 : 1);
   codes_ = AlignedBytes(static_cast<std::size_t>(padded * column_bytes + 64));
   for (std::int64_t column = 0; column < padded;) {
     const std::int32_t vectors = next_vectors((padded - column) / igemm_lanes, format_.vectors);

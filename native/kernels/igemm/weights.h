@@ -31,6 +31,7 @@ class PackedWeights {
   std::int64_t bytes() const { return static_cast<std::int64_t>(codes_.size()); }
   const IgemmPanel& panel(std::int64_t p) const { return panels_[static_cast<std::size_t>(p)]; }
   const IgemmFormat& format() const { return format_; }
+  std::int64_t scratch_bytes() const { return igemm_scratch_bytes(format_, taps_ * depth_); }
   IgemmKernel kernel() const { return kernel_; }
 
   // A task with what it has of weights filled in.

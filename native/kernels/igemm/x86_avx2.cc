@@ -65,7 +65,7 @@ void sum_tile(const IgemmTask& task, const IgemmPanel& panel, std::int64_t row) 
 void igemm_u8_u8_avx2(const IgemmTask& task) {
   const IgemmPanel& panel = task.panels[task.panel_begin];
   std::int64_t row = task.row_begin;
-  for (; row + igemm_scratch_rows <= task.row_end; row += igemm_scratch_rows) sum_tile<6>(task, panel, row);
+  for (; row + igemm_wide_rows <= task.row_end; row += igemm_wide_rows) sum_tile<6>(task, panel, row);
   switch (task.row_end - row) {
     case 5: return sum_tile<5>(task, panel, row);
     case 4: return sum_tile<4>(task, panel, row);
