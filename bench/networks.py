@@ -1,4 +1,4 @@
-"""ResNet-50 and MobileNetV2 with random weights, as float ONNX: batch normalization folded, as in deployed files."""
+"""ResNet-50, MobileNetV2 and ViT-S/16 with random weights, as float ONNX: what exporters write, batch norms folded."""
 
 from __future__ import annotations
 
@@ -43,16 +43,42 @@ class Network:
         """A clamp to [0, 6]."""
         return self.node("Clip", [x, self.weight(0.0), self.weight(6.0)])
 
+    def linear(self, x: str, inputs: int, outputs: int) -> str:
+        """A matrix product and its bias on the last axis, as exporters write them."""
+        w = self.rng.normal(0, np.sqrt(1 / inputs), (inputs, outputs))
+        b = self.rng.normal(0, 0.1, outputs)
+        return self.node("Add", [self.node("MatMul", [x, self.weight(w)]), self.weight(b)])
+
+    def shape(self, sizes: list[int]) -> str:
+        """A shape as a constant; its name."""
+        name = f"w_{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.asarray(sizes, np.int64), name))
+        return name
+
+    def index(self, place: int) -> str:
+        """A single index as a constant; its name."""
+        name = f"w_{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.asarray(place, np.int64), name))
+        return name
+
+    def layer_norm(self, x: str, features: int) -> str:
+        """LayerNormalization on the last axis."""
+        gain, offset = self.rng.normal(1, 0.2, features), self.rng.normal(0, 0.2, features)
+        return self.node("LayerNormalization", [x, self.weight(gain), self.weight(offset)], axis=-1, epsilon=1e-6)
+
     def model(self, x: str, features: int) -> onnx.ModelProto:
-        """Everything, behind a global mean, with a classifier of 1000 classes."""
-        flat = self.node("Flatten", [self.node("GlobalAveragePool", [x])])
+        """Everything, behind a global mean, with a classifier."""
+        return self.classifier(self.node("Flatten", [self.node("GlobalAveragePool", [x])]), features)
+
+    def classifier(self, x: str, features: int, opset: int = 17) -> onnx.ModelProto:
+        """Everything, with a product for 1000 classes behind it."""
         w = self.rng.normal(0, np.sqrt(1 / features), (1000, features))
         constants = [self.weight(w), self.weight(np.zeros(1000))]
-        y = self.node("Gemm", [flat, *constants], transB=1)
+        y = self.node("Gemm", [x, *constants], transB=1)
         image = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 224, 224])
         score = helper.make_tensor_value_info(y, TensorProto.FLOAT, [1, 1000])
         graph = helper.make_graph(self.nodes, self.name, [image], [score], self.weights)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
         onnx.checker.check_model(model)
         return model
 
@@ -90,4 +116,33 @@ def mobilenetv2() -> onnx.ModelProto:
     return n.model(n.relu6(n.conv(x, inputs, 1280)), 1280)
 
 
-NETWORKS = {"resnet50": resnet50, "mobilenetv2": mobilenetv2}
+def vit_s16() -> onnx.ModelProto:
+    """Dosovitskiy et al. 2020 with the sizes of DeiT-S: 12 blocks of 384 features in 6 heads over 197 tokens."""
+    n, features, heads, tokens = Network("vit_s16"), 384, 6, 197
+    patches = n.node("Conv", ["x", n.weight(n.rng.normal(0, 0.04, (features, 3, 16, 16)))], strides=[16] * 2)
+    rows = n.node("Transpose", [n.node("Reshape", [patches, n.shape([1, features, -1])])], perm=[0, 2, 1])
+    first = n.weight(n.rng.normal(0, 1, (1, 1, features)))
+    places = n.weight(n.rng.normal(0, 0.5, (1, tokens, features)))
+    x = n.node("Add", [n.node("Concat", [first, rows], axis=1), places])
+    for _ in range(12):
+        x = n.node("Add", [x, _attention(n, n.layer_norm(x, features), features, heads, tokens)])
+        hidden = n.node("Gelu", [n.linear(n.layer_norm(x, features), features, 4 * features)])
+        x = n.node("Add", [x, n.linear(hidden, 4 * features, features)])
+    token = n.node("Gather", [n.layer_norm(x, features), n.index(0)], axis=1)
+    return n.classifier(token, features, opset=20)
+
+
+def _attention(n: Network, x: str, features: int, heads: int, tokens: int) -> str:
+    """Self-attention as exporters write it: one product for q, k and v, then slices of it, a head each."""
+    width = features // heads
+    split = n.node("Reshape", [n.linear(x, features, 3 * features), n.shape([1, tokens, 3, heads, width])])
+    moved = n.node("Transpose", [split], perm=[2, 0, 3, 1, 4])
+    q, k, v = (n.node("Gather", [moved, n.index(part)], axis=0) for part in range(3))
+    scaled = n.node("Mul", [q, n.weight(width**-0.5)])
+    scores = n.node("MatMul", [scaled, n.node("Transpose", [k], perm=[0, 1, 3, 2])])
+    mixed = n.node("MatMul", [n.node("Softmax", [scores], axis=-1), v])
+    joined = n.node("Transpose", [mixed], perm=[0, 2, 1, 3])
+    return n.linear(n.node("Reshape", [joined, n.shape([1, tokens, features])]), features, features)
+
+
+NETWORKS = {"vit_s16": vit_s16, "resnet50": resnet50, "mobilenetv2": mobilenetv2}

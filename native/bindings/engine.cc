@@ -14,6 +14,8 @@
 #include "engine/cpu.h"
 #include "engine/plan/boundary_steps.h"
 #include "engine/plan/conv_steps.h"
+#include "engine/plan/function_steps.h"
+#include "engine/plan/matmul_step.h"
 #include "engine/plan/plan.h"
 #include "engine/plan/row_steps.h"
 #include "engine/thread_pool.h"
@@ -91,12 +93,12 @@ class Builder {
   }
 
   void copy(bool from_tensor, std::int32_t from, bool to_tensor, std::int32_t to, const Sizes& sizes, const Sizes& in,
-            const Sizes& out, std::int64_t in_offset, std::int64_t out_offset, int flip) {
+            const Sizes& out, std::int64_t in_offset, std::int64_t out_offset, std::int64_t item, std::uint64_t flip) {
     if (sizes.empty() || in.size() != sizes.size() || out.size() != sizes.size()) {
       throw nb::value_error("a copy needs a stride in and out for each of its axes, at least one");
     }
     add<native::CopyStep>(native::End{from_tensor, from}, native::End{to_tensor, to},
-                          native::Walk{sizes, in, out, in_offset, out_offset, static_cast<std::uint8_t>(flip)});
+                          native::Walk{sizes, in, out, in_offset, out_offset, item, flip});
   }
 
   // place: x, x_bytes, x_offset, y, y_stride, y_offset, rows
@@ -155,7 +157,36 @@ class Builder {
                std::int64_t m0, int shift, std::int32_t zero, std::int32_t lo, std::int32_t hi) {
     add<native::SoftmaxStep>(
         x, y, rows_of(rows),
-        native::SoftmaxRule{vector_of<std::uint32_t>(exponentials), m0, shift, native::CodeRule{zero, lo, hi}});
+        native::SoftmaxRule{vector_of<std::uint32_t>(exponentials), m0, shift, native::CodeRule{zero, lo, hi}}, isa_);
+  }
+
+  // fixed: f, E', F, k
+  void normalize(native::TensorId x, native::TensorId y, const Sizes& rows, const Sizes& fixed,
+                 const Parameters<std::int64_t>& gain, const Parameters<std::int64_t>& offset, std::int32_t zero,
+                 std::int32_t lo, std::int32_t hi) {
+    check_count(fixed, 4);
+    native::NormalizeRule rule{static_cast<int>(fixed[0]),      fixed[1],
+                               static_cast<int>(fixed[2]),      vector_of<std::int64_t>(gain),
+                               vector_of<std::int64_t>(offset), static_cast<int>(fixed[3]),
+                               native::CodeRule{zero, lo, hi}};
+    add<native::NormalizeStep>(x, y, rows_of(rows), std::move(rule), isa_);
+  }
+
+  // sizes: rows, depth, columns; steps: a_row, b_depth, b_column, y_row
+  void matmul(const std::tuple<native::TensorId, native::TensorId, native::TensorId>& tensors, const Sizes& sizes,
+              const Sizes& steps, const Sizes& a_offsets, const Sizes& b_offsets, const Sizes& b_of,
+              const Sizes& y_offsets, std::int32_t a_zero, std::int32_t b_zero, double multiplier,
+              const native::Rescale& rescale, bool in_kernel) {
+    check_count(sizes, 3);
+    check_count(steps, 4);
+    if (plan_.finished()) throw nb::value_error("the plan is finished");
+    const auto& [a, b, y] = tensors;
+    native::MatrixPlace place{a,        b,        y,        sizes[0],  sizes[1],  sizes[2], steps[0],
+                              steps[1], steps[2], steps[3], a_offsets, b_offsets, b_of,     y_offsets};
+    auto step = std::make_unique<native::MatMulStep>(std::move(place), a_zero, b_zero, multiplier,
+                                                     native::Finish{shared(rescale), in_kernel}, isa_);
+    step->use(plan_.tensor(step->packed_bytes()), plan_.tensor(step->bias_bytes()));
+    plan_.add(std::move(step));
   }
 
   std::vector<std::int64_t> run(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs, int threads,
@@ -277,7 +308,7 @@ void bind_engine(nb::module_& m) {
            arg("is_signed"))
       .def("dequantize", &Builder::dequantize, arg("x"), arg("output"), arg("planes"), arg("table"))
       .def("copy", &Builder::copy, arg("from_tensor"), arg("source"), arg("to_tensor"), arg("target"), arg("sizes"),
-           arg("strides_in"), arg("strides_out"), arg("offset_in"), arg("offset_out"), arg("flip"))
+           arg("strides_in"), arg("strides_out"), arg("offset_in"), arg("offset_out"), arg("item"), arg("flip"))
       .def("product", &Builder::product, arg("weights"), arg("place"), arg("table"), arg("row_stride"), arg("padding"),
            arg("rescale"), arg("in_kernel"), arg("sum").none())
       .def("depthwise", &Builder::depthwise, arg("weights"), arg("place"), arg("table"), arg("padding"), arg("lines"),
@@ -292,6 +323,11 @@ void bind_engine(nb::module_& m) {
            arg("rescale"))
       .def("softmax", &Builder::softmax, arg("x"), arg("y"), arg("rows"), arg("exponentials"), arg("m0"), arg("shift"),
            arg("zero"), arg("lo"), arg("hi"))
+      .def("normalize", &Builder::normalize, arg("x"), arg("y"), arg("rows"), arg("fixed"), arg("gain"), arg("offset"),
+           arg("zero"), arg("lo"), arg("hi"))
+      .def("matmul", &Builder::matmul, arg("tensors"), arg("sizes"), arg("steps"), arg("a_offsets"), arg("b_offsets"),
+           arg("b_of"), arg("y_offsets"), arg("a_zero"), arg("b_zero"), arg("multiplier"), arg("rescale"),
+           arg("in_kernel"))
       .def("run", &Builder::run, arg("inputs"), arg("outputs"), arg("threads") = 0, arg("samples") = 1,
            arg("watched") = false,
            "Run every step, for each of `samples` that follow each other in the arrays; the number of NaN in each "

@@ -320,6 +320,7 @@ class Plan:
         strides_out: list[int],
         offset_in: int,
         offset_out: int,
+        item: int,
         flip: int,
     ) -> None: ...
     def product(
@@ -363,6 +364,33 @@ class Plan:
         zero: int,
         lo: int,
         hi: int,
+    ) -> None: ...
+    def normalize(
+        self,
+        x: int,
+        y: int,
+        rows: list[int],
+        fixed: list[int],
+        gain: NDArray[np.int64],
+        offset: NDArray[np.int64],
+        zero: int,
+        lo: int,
+        hi: int,
+    ) -> None: ...
+    def matmul(
+        self,
+        tensors: tuple[int, int, int],
+        sizes: list[int],
+        steps: list[int],
+        a_offsets: list[int],
+        b_offsets: list[int],
+        b_of: list[int],
+        y_offsets: list[int],
+        a_zero: int,
+        b_zero: int,
+        multiplier: float,
+        rescale: Rescale,
+        in_kernel: bool,
     ) -> None: ...
     def run(
         self,

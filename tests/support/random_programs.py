@@ -12,6 +12,7 @@ from halfeven.execute import reference
 from halfeven.execute.moves import move
 from halfeven.ir import instructions as ir
 from halfeven.ir import moves
+from halfeven.ir.normalize import Normalize
 from halfeven.ir.program import Program
 from halfeven.ir.rescale import Accumulator
 from halfeven.ir.tables import ChannelTable, PairTable
@@ -59,7 +60,7 @@ class Chain:
 
     def codes(self, rank: int | None = None) -> str | None:
         """A tensor of codes, the newest most often."""
-        names = [n for n, a in self.arrays.items() if a.dtype in QTYPES and rank in {None, a.ndim}]
+        names = [n for n, a in self.arrays.items() if a.dtype in QTYPES and a.ndim and rank in {None, a.ndim}]
         if not names:
             return None
         return names[-1] if self.d.chance(0.6) else str(self.d.one(names))
@@ -224,6 +225,49 @@ def _softmax(c: Chain) -> None:
     c.add(ir.Softmax(c.name, x, c.name, d.between(-a.ndim, a.ndim - 1), e, m, d.target(d.one([int8, uint8]))))
 
 
+def _matmul(c: Chain) -> None:
+    """By its own transpose, by a slice of that, or by new codes, which some of the batch share."""
+    d, x = c.d, c.codes()
+    if x is None or c.arrays[x].ndim < 2:
+        return
+    a = c.arrays[x]
+    if d.chance(0.6):
+        other = c.name
+        order = (*range(a.ndim - 2), a.ndim - 1, a.ndim - 2)
+        c.add(moves.Transpose(other, x, other, order))
+        if d.chance(0.5) and a.shape[-2] > 2:
+            part = c.name
+            c.add(moves.Slice(part, other, part, (-1,), (1,), (a.shape[-2],), (d.one([1, 2]),)))
+            other = part
+    else:
+        other, batch = f"f{len(c.instructions)}", a.shape[:-2] if d.chance(0.5) else ()
+        shape = (*batch, a.shape[-1], d.one([1, 5, 33, 70])) if d.chance(0.8) else (a.shape[-1],)
+        c.feeds[other] = c.arrays[other] = d.codes(d.one([int8, uint8]), shape)
+    pair = (x, other)
+    zeros = [d.zero(QTYPES[c.arrays[n].dtype]) for n in pair]
+    largest = a.shape[-1] * farthest(QTYPES[a.dtype], zeros[0]) * farthest(QTYPES[c.arrays[other].dtype], zeros[1])
+    if np.prod(a.shape[:-1]) * c.arrays[other].shape[-1] < 100_000:
+        c.add(ir.MatMul(c.name, *pair, c.name, *zeros, d.rescale(largest)))
+
+
+def _normalize(c: Chain) -> None:
+    d, x = c.d, c.codes()
+    if x is None:
+        return
+    a = c.arrays[x]
+    axis = d.between(0, a.ndim - 1)
+    span, groups = d.one([(a.ndim - axis, 1), (a.ndim - axis, 1), (1, d.one([0, 1]))])
+    channels = int(np.prod(a.shape[axis : axis + span]))
+    length = int(np.prod(a.shape[axis:])) // (groups or channels)
+    fraction = d.between(15, 30 - (max(length - 1, 0).bit_length() + 1) // 2)
+    gain = d.rng.integers(-(2 ** d.between(1, 31)) + 1, 2 ** d.between(1, 31), channels)
+    offset = d.rng.integers(-(2 ** d.between(0, 61)), 2 ** d.between(1, 61), channels)
+    epsilon = Multiplier.from_real(d.one([0.0, 1e-5, 1.0]))
+    shift, target = d.one([0, 1, d.between(30, 61), d.between(30, 61)]), d.target()
+    rows = axis, span, groups, 256, epsilon, fraction, gain, offset, shift, target
+    c.add(Normalize(c.name, x, c.name, *rows))
+
+
 def _move(c: Chain) -> None:
     d, x = c.d, c.codes()
     if x is None:
@@ -241,7 +285,16 @@ def _move(c: Chain) -> None:
         moves.Slice(c.name, x, c.name, (axis,), (-1,), (-(2**40),), (-1,)),
         moves.Concat(c.name, (x, x), c.name, axis),
         moves.Gather(c.name, x, c.name, axis, np.array([0, -1])),
+        moves.Gather(c.name, x, c.name, axis, np.array(a.shape[axis] - 1)) if n > 1 else _no_move(x, c),
+        moves.Gather(c.name, x, c.name, axis, np.array([[0, -1, 0], [0, 0, 0]])) if n < 4 else _no_move(x, c),
+        moves.Expand(c.name, x, c.name, (2, *[1] * n)) if n < 4 else _no_move(x, c),
+        moves.Tile(c.name, x, c.name, (1,) * (n - 1) + (2,)),
+        moves.Pad(c.name, x, c.name, ((1, 0),) * n, d.one(["constant", "edge", "wrap"]), QTYPES[a.dtype].qmin),
     ]
+    if n == 4 and a.shape[1] % 4 == 0:
+        kinds += [moves.DepthToSpace(c.name, x, c.name, 2, d.chance(0.5))] * 2
+    if n == 4 and not (a.shape[2] % 2 or a.shape[3] % 2):
+        kinds += [moves.SpaceToDepth(c.name, x, c.name, 2)] * 2
     if n == 4:
         scales = (1.0, 1.0, 2.0, 1.5)
         kinds += [moves.ResizeNearest(c.name, x, c.name, scales, None, "asymmetric", "floor")] * 2
@@ -250,9 +303,13 @@ def _move(c: Chain) -> None:
         c.add(chosen)
 
 
+def _no_move(x: str, c: Chain) -> Any:
+    return moves.Reshape(c.name, x, c.name, (-1,), allowzero=False)
+
+
 GROWTH: tuple[Callable[[Chain], None], ...] = (
     _conv, _conv, _conv, lambda c: _conv(c, depthwise=True), _linear, _add, _add, _add, _mul, _table, _pool, _mean,
-    _softmax, _move, _move, _pair_table, _channel_table,
+    _softmax, _move, _move, _pair_table, _channel_table, _matmul, _matmul, _normalize,
 )  # fmt: skip
 
 

@@ -8,6 +8,17 @@ namespace {
 
 constexpr std::int64_t block_pixels = 256;
 
+template <class Item>
+void copy_items(const std::uint8_t* x, std::int64_t in, std::uint8_t* y, std::int64_t out, std::int64_t count,
+                std::uint64_t flip) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    Item item;
+    std::memcpy(&item, x + i * in, sizeof(item));
+    item = static_cast<Item>(item ^ flip);
+    std::memcpy(y + i * out, &item, sizeof(item));
+  }
+}
+
 // Channels of a block of pixels, one after the other, become neighbours. `flip` turns signed codes into stored ones.
 void interleave(const std::uint8_t* codes, std::int64_t channels, std::int64_t count, std::uint8_t flip,
                 std::int64_t stride, std::uint8_t* y) {
@@ -127,17 +138,33 @@ std::vector<TensorId> CopyStep::reads() const { return from_.is_tensor ? std::ve
 
 std::vector<TensorId> CopyStep::writes() const { return to_.is_tensor ? std::vector{to_.id} : std::vector<int>{}; }
 
-void CopyStep::copy(const std::uint8_t* x, std::uint8_t* y, std::size_t axis) const {
+CopyStep::CopyStep(End from, End to, Walk walk) : from_(from), to_(to), walk_(std::move(walk)) {
+  const bool sized = walk_.item == 1 || walk_.item == 2 || walk_.item == 4 || walk_.item == 8;
+  if (!sized) throw std::invalid_argument("a copy moves elements of 1, 2, 4 or 8 bytes");
+}
+
+void CopyStep::copy_line(const std::uint8_t* x, std::uint8_t* y, std::size_t axis) const {
   const std::int64_t in = walk_.in[axis];
   const std::int64_t out = walk_.out[axis];
   const std::int64_t count = walk_.sizes[axis];
-  if (axis + 1 < walk_.sizes.size()) {
-    for (std::int64_t i = 0; i < count; ++i) copy(x + i * in, y + i * out, axis + 1);
-  } else if (in == 1 && out == 1 && walk_.flip == 0) {
-    std::memcpy(y, x, static_cast<std::size_t>(count));
+  const bool whole = in == walk_.item && out == walk_.item;
+  if (whole && walk_.flip == 0) {
+    std::memcpy(y, x, static_cast<std::size_t>(count * walk_.item));
   } else {
-    for (std::int64_t i = 0; i < count; ++i) y[i * out] = static_cast<std::uint8_t>(x[i * in] ^ walk_.flip);
+    switch (walk_.item) {
+      case 1: return copy_items<std::uint8_t>(x, in, y, out, count, walk_.flip);
+      case 2: return copy_items<std::uint16_t>(x, in, y, out, count, walk_.flip);
+      case 4: return copy_items<std::uint32_t>(x, in, y, out, count, walk_.flip);
+      default: return copy_items<std::uint64_t>(x, in, y, out, count, walk_.flip);
+    }
   }
+}
+
+void CopyStep::copy(const std::uint8_t* x, std::uint8_t* y, std::size_t axis) const {
+  if (axis + 1 == walk_.sizes.size()) return copy_line(x, y, axis);
+  const std::int64_t in = walk_.in[axis];
+  const std::int64_t out = walk_.out[axis];
+  for (std::int64_t i = 0; i < walk_.sizes[axis]; ++i) copy(x + i * in, y + i * out, axis + 1);
 }
 
 void CopyStep::run(const Frame& frame) const {
@@ -145,7 +172,7 @@ void CopyStep::run(const Frame& frame) const {
   const std::size_t to = static_cast<std::size_t>(to_.id);
   const std::uint8_t* x = from_.is_tensor ? frame.at(from_.id) : static_cast<const std::uint8_t*>(frame.inputs[from]);
   std::uint8_t* y = to_.is_tensor ? frame.at(to_.id) : static_cast<std::uint8_t*>(frame.outputs[to]);
-  double bytes = 1;
+  double bytes = static_cast<double>(walk_.item);
   for (const std::int64_t size : walk_.sizes) bytes *= static_cast<double>(size);
   x += walk_.in_offset;
   y += walk_.out_offset;

@@ -75,14 +75,16 @@ class DequantizeStep : public Step {
   std::vector<float> table_;
 };
 
-// Bytes from one place to another along any axes: out[sum i_k out_k] = in[sum i_k in_k] ^ flip.
+// Elements of `item` bytes (1, 2, 4 or 8) from one place to another along any axes:
+// out[sum i_k out_k] = in[sum i_k in_k] ^ flip, strides in bytes.
 struct Walk {
   std::vector<std::int64_t> sizes;
   std::vector<std::int64_t> in;
   std::vector<std::int64_t> out;
   std::int64_t in_offset;
   std::int64_t out_offset;
-  std::uint8_t flip;
+  std::int64_t item;
+  std::uint64_t flip;
 };
 
 // A tensor of the plan, or an array of the caller.
@@ -93,13 +95,14 @@ struct End {
 
 class CopyStep : public Step {
  public:
-  CopyStep(End from, End to, Walk walk) : from_(from), to_(to), walk_(std::move(walk)) {}
+  CopyStep(End from, End to, Walk walk);
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override;
   std::vector<TensorId> writes() const override;
 
  private:
   void copy(const std::uint8_t* x, std::uint8_t* y, std::size_t axis) const;
+  void copy_line(const std::uint8_t* x, std::uint8_t* y, std::size_t axis) const;
 
   End from_;
   End to_;

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "engine/plan/scratch.h"
+
 namespace halfeven::native {
 namespace {
 
@@ -24,13 +26,6 @@ void resolve(Gather& gather, std::span<const std::int64_t> places, TensorId x) {
   for (std::int32_t& offset : gather.table) {
     if (offset == outside) offset = static_cast<std::int32_t>(padding);
   }
-}
-
-// Grows as needed, one a thread.
-void* scratch_of(std::int64_t bytes) {
-  thread_local AlignedBytes scratch;
-  if (static_cast<std::int64_t>(scratch.size()) < bytes) scratch = AlignedBytes(static_cast<std::size_t>(bytes));
-  return scratch.data();
 }
 
 // Multiply-adds that take about as long as moving a byte.

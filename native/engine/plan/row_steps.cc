@@ -3,8 +3,6 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "kernels/softmax/softmax.h"
-
 namespace halfeven::native {
 namespace {
 
@@ -199,38 +197,6 @@ void MeanPoolStep::run(const Frame& frame) const {
   for_each_part(pooling_.rows.count * blocks, 1, threads_for(frame, bytes), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) run_row(x, y, i / blocks, i % blocks * block_channels);
   });
-}
-
-SoftmaxStep::SoftmaxStep(TensorId x, TensorId y, const Rows& rows, SoftmaxRule rule)
-    : x_(x), y_(y), rows_(rows), rule_(std::move(rule)) {
-  if (rule_.exponentials.size() < 256) throw std::invalid_argument("a softmax needs an exponential for each distance");
-}
-
-void SoftmaxStep::run(const Frame& frame) const {
-  const Parallel here = [](std::int64_t items, const std::function<void(std::int64_t)>& body) {
-    for (std::int64_t i = 0; i < items; ++i) body(i);
-  };
-  constexpr double work_a_code = 16;
-  for_each_part(rows_.count, 1, threads_for(frame, bytes_of(rows_) * work_a_code),
-                [&](std::int64_t begin, std::int64_t end) {
-                  const bool whole = rows_.stride == rows_.channels;
-                  const std::int64_t together = whole ? end - begin : 1;
-                  for (std::int64_t r = begin; r < end; r += together) {
-                    const Softmax task{frame.at(x_) + r * rows_.stride,
-                                       Type::u8,
-                                       together,
-                                       rows_.channels,
-                                       1,
-                                       rule_.exponentials,
-                                       rule_.m0,
-                                       rule_.shift,
-                                       rule_.code.zero,
-                                       rule_.code.lo,
-                                       rule_.code.hi,
-                                       Type::u8};
-                    softmax(task, frame.at(y_) + r * rows_.stride, here);
-                  }
-                });
 }
 
 }  // namespace halfeven::native

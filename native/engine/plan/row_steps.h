@@ -155,26 +155,4 @@ class MeanPoolStep : public Step {
   RowKernels kernels_;
 };
 
-// Along the channels, see softmax/softmax.h.
-struct SoftmaxRule {
-  std::vector<std::uint32_t> exponentials;
-  std::int64_t m0;
-  int shift;
-  CodeRule code;
-};
-
-class SoftmaxStep : public Step {
- public:
-  SoftmaxStep(TensorId x, TensorId y, const Rows& rows, SoftmaxRule rule);
-  void run(const Frame& frame) const override;
-  std::vector<TensorId> reads() const override { return {x_}; }
-  std::vector<TensorId> writes() const override { return {y_}; }
-
- private:
-  TensorId x_;
-  TensorId y_;
-  Rows rows_;
-  SoftmaxRule rule_;
-};
-
 }  // namespace halfeven::native

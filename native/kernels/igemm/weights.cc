@@ -1,10 +1,13 @@
 #include "kernels/igemm/weights.h"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 namespace halfeven::native {
 namespace {
+
+constexpr std::int64_t vector_bytes = 64;
 
 std::int64_t rounded_up(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
 
@@ -14,62 +17,132 @@ std::int32_t next_vectors(std::int64_t left, int most) {
   return static_cast<std::int32_t>(std::min<std::int64_t>(left, most));
 }
 
-}  // namespace
-
-PackedWeights::PackedWeights(const ProductWeights& weights, Isa isa)
-    : columns_(weights.columns), taps_(weights.taps), depth_(rounded_up(weights.channels, igemm_step)) {
-  const Kernel<IgemmKernel>* found = find_kernel(igemm_kernels, Type::u8, Type::u8, isa);
-  format_ = igemm_format(found->isa);
-  kernel_ = found->function;
-  const bool fits = std::ssize(weights.codes) == columns_ * taps_ * weights.channels &&
-                    std::ssize(weights.bias) == columns_ && std::ssize(weights.multiplier) == columns_;
-  if (!fits || columns_ < 1) throw std::invalid_argument("weights, bias and multipliers do not fit together");
-  const std::int64_t padded = rounded_up(columns_, igemm_lanes);
-  bias_.assign(weights.bias.begin(), weights.bias.end());
-  bias_.resize(static_cast<std::size_t>(padded));
-  multiplier_.assign(weights.multiplier.begin(), weights.multiplier.end());
-  multiplier_.resize(static_cast<std::size_t>(padded));
-  const std::int64_t column_bytes = igemm_packed_depth(format_, taps_ * depth_) * (format_.wide ? 2 : 1);
-  codes_ = AlignedBytes(static_cast<std::size_t>(padded * column_bytes + 64));
-  for (std::int64_t column = 0; column < padded;) {
-    const std::int32_t vectors = next_vectors((padded - column) / igemm_lanes, format_.vectors);
-    panels_.push_back({static_cast<std::int32_t>(column), vectors, column * column_bytes});
-    column += vectors * igemm_lanes;
-  }
-  for (const IgemmPanel& panel : panels_) pack(weights, panel);
-}
-
-void PackedWeights::pack(const ProductWeights& weights, const IgemmPanel& panel) {
-  const std::int64_t group = format_.wide ? 2 : igemm_step;
-  const std::int64_t width = panel.vectors * igemm_lanes;
-  const std::int64_t columns = std::min(width, columns_ - panel.column);
-  std::uint8_t* bytes = codes_.data() + panel.offset;
-  std::int16_t* words = reinterpret_cast<std::int16_t*>(bytes);
-  for (std::int64_t tap = 0; tap < taps_; ++tap) {
+// Groups of four neighbours stay together: whole words are moved.
+void pack_words(const std::uint8_t* from, std::int64_t column, std::int64_t columns, std::int64_t groups,
+                std::int64_t width, std::uint32_t flip, std::uint8_t* out) {
+  constexpr std::int64_t square = 16;  // whose lines of both sides the first cache holds
+  for (std::int64_t first = 0; first < groups; first += square) {
+    const std::int64_t last = std::min(groups, first + square);
     for (std::int64_t j = 0; j < columns; ++j) {
-      const std::int8_t* from = weights.codes.data() + ((panel.column + j) * taps_ + tap) * weights.channels;
-      for (std::int64_t c = 0; c < weights.channels; ++c) {
-        const std::int64_t k = tap * depth_ + c;
-        const std::int64_t to = (k / group * width + j) * group + k % group;
-        if (format_.wide) {
-          words[to] = from[c];
-        } else {
-          bytes[to] = static_cast<std::uint8_t>(from[c]);
-        }
+      for (std::int64_t g = first; g < last; ++g) {
+        std::uint32_t word;
+        std::memcpy(&word, from + j * column + 4 * g, sizeof(word));
+        word ^= flip;
+        std::memcpy(out + (g * width + j) * 4, &word, sizeof(word));
       }
     }
   }
 }
 
-IgemmTask PackedWeights::task() const {
+// Four rows of neighbouring columns become columns of four.
+void pack_rows(const std::uint8_t* from, std::int64_t channel, std::int64_t columns, std::int64_t groups,
+               std::int64_t width, std::uint8_t flip, std::uint8_t* out) {
+  for (std::int64_t g = 0; g < groups; ++g) {
+    const std::uint8_t* rows = from + 4 * g * channel;
+    std::uint8_t* to = out + g * width * 4;
+    for (std::int64_t j = 0; j < columns; ++j) {
+      for (std::int64_t i = 0; i < 4; ++i) to[4 * j + i] = static_cast<std::uint8_t>(rows[i * channel + j] ^ flip);
+    }
+  }
+}
+
+// Channels [first, last) under one tap of one panel, one after the other.
+template <class Word>
+void pack_each(const WeightCodes& codes, const std::uint8_t* from, std::int64_t columns, std::int64_t first,
+               std::int64_t last, std::int64_t width, Word* out) {
+  constexpr std::int64_t group = 4 / sizeof(Word);
+  for (std::int64_t j = 0; j < columns; ++j) {
+    for (std::int64_t k = first; k < last; ++k) {
+      const std::uint8_t byte = static_cast<std::uint8_t>(from[j * codes.column + k * codes.channel] ^ codes.flip);
+      out[(k / group * width + j) * group + k % group] = static_cast<Word>(static_cast<std::int8_t>(byte));
+    }
+  }
+}
+
+}  // namespace
+
+WeightLayout::WeightLayout(std::int64_t columns, std::int64_t taps, std::int64_t channels, Isa isa)
+    : columns_(columns),
+      rounded_columns_(rounded_up(columns, igemm_lanes)),
+      taps_(taps),
+      channels_(channels),
+      depth_(rounded_up(channels, igemm_step)) {
+  if (columns < 1) throw std::invalid_argument("a product has at least one column");
+  const Kernel<IgemmKernel>* found = find_kernel(igemm_kernels, Type::u8, Type::u8, isa);
+  format_ = igemm_format(found->isa);
+  kernel_ = found->function;
+  const std::int64_t column_bytes = packed_depth() * (format_.wide ? 2 : 1);
+  for (std::int64_t column = 0; column < rounded_columns_;) {
+    const std::int32_t vectors = next_vectors((rounded_columns_ - column) / igemm_lanes, format_.vectors);
+    panels_.push_back({static_cast<std::int32_t>(column), vectors, column * column_bytes});
+    column += vectors * igemm_lanes;
+  }
+}
+
+std::int64_t WeightLayout::bytes() const {
+  return rounded_columns_ * packed_depth() * (format_.wide ? 2 : 1) + vector_bytes;
+}
+
+IgemmTask WeightLayout::task() const {
   IgemmTask task{};
   task.taps = taps_;
   task.depth = depth_;
-  task.weights = codes_.data();
   task.panels = panels_.data();
+  task.columns = columns_;
+  return task;
+}
+
+void pack_panel(const WeightLayout& layout, const WeightCodes& codes, std::int64_t p, std::uint8_t* packed) {
+  const IgemmPanel& panel = layout.panel(p);
+  const bool wide = layout.format().wide;
+  const std::int64_t width = panel.vectors * igemm_lanes;
+  const std::int64_t columns = std::min<std::int64_t>(width, layout.columns() - panel.column);
+  const std::int64_t channels = layout.channels();
+  const std::int64_t tap_bytes = layout.depth() * width * (wide ? 2 : 1);
+  const std::int64_t beyond = layout.packed_depth() * width * (wide ? 2 : 1) - layout.taps() * tap_bytes;
+  std::memset(packed + panel.offset + layout.taps() * tap_bytes, 0, static_cast<std::size_t>(beyond));
+  const std::int64_t groups = wide ? 0 : channels / 4;
+  const std::uint32_t flips = 0x01010101U * codes.flip;
+  for (std::int64_t tap = 0; tap < layout.taps(); ++tap) {
+    const std::uint8_t* from = codes.codes + panel.column * codes.column + tap * codes.tap;
+    std::uint8_t* out = packed + panel.offset + tap * tap_bytes;
+    if (columns < width || channels < layout.depth()) std::memset(out, 0, static_cast<std::size_t>(tap_bytes));
+    if (wide) {
+      pack_each(codes, from, columns, 0, channels, width, reinterpret_cast<std::int16_t*>(out));
+      continue;
+    }
+    if (codes.channel == 1) {
+      pack_words(from, codes.column, columns, groups, width, flips, out);
+    } else if (codes.column == 1) {
+      pack_rows(from, codes.channel, columns, groups, width, codes.flip, out);
+    } else {
+      pack_each(codes, from, columns, 0, 4 * groups, width, reinterpret_cast<std::int8_t*>(out));
+    }
+    pack_each(codes, from, columns, 4 * groups, channels, width, reinterpret_cast<std::int8_t*>(out));
+  }
+}
+
+PackedWeights::PackedWeights(const ProductWeights& weights, Isa isa)
+    : layout_(weights.columns, weights.taps, weights.channels, isa) {
+  const std::int64_t columns = layout_.columns();
+  const bool fits = std::ssize(weights.codes) == columns * weights.taps * weights.channels &&
+                    std::ssize(weights.bias) == columns && std::ssize(weights.multiplier) == columns;
+  if (!fits) throw std::invalid_argument("weights, bias and multipliers do not fit together");
+  bias_.assign(weights.bias.begin(), weights.bias.end());
+  bias_.resize(static_cast<std::size_t>(layout_.padded_columns()));
+  multiplier_.assign(weights.multiplier.begin(), weights.multiplier.end());
+  multiplier_.resize(static_cast<std::size_t>(layout_.padded_columns()));
+  codes_ = AlignedBytes(static_cast<std::size_t>(layout_.bytes()));
+  const WeightCodes codes{reinterpret_cast<const std::uint8_t*>(weights.codes.data()), weights.taps * weights.channels,
+                          weights.channels, 1, 0};
+  for (std::int64_t p = 0; p < layout_.panels(); ++p) pack_panel(layout_, codes, p, codes_.data());
+}
+
+IgemmTask PackedWeights::task() const {
+  IgemmTask task = layout_.task();
+  task.weights = codes_.data();
   task.bias = bias_.data();
   task.multiplier = multiplier_.data();
-  task.columns = columns_;
   return task;
 }
 

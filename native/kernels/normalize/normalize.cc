@@ -1,25 +1,15 @@
 #include "kernels/normalize/normalize.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <vector>
 
 #include "kernels/eltwise/codes.h"
-#include "kernels/integer_rounding.h"
+#include "kernels/normalize/row.h"
 
 namespace halfeven::native {
 namespace {
 
 constexpr std::int64_t item_elements = 1 << 13;
-
-// floor(sqrt(a)), a < 2^62: the double is off by one at most.
-std::int64_t square_root(std::int64_t a) {
-  auto root = static_cast<std::int64_t>(std::sqrt(static_cast<double>(a)));
-  if (root * root > a) --root;
-  if ((root + 1) * (root + 1) <= a) ++root;
-  return root;
-}
 
 class Rows {
  public:
@@ -40,23 +30,18 @@ class Rows {
   }
 
  private:
-  // The row's sum, the reciprocal R of its root, and the shift that goes with it.
   void find_factor() {
     std::int64_t squares = 0;
-    sum_ = 0;
+    std::int64_t sum = 0;
     for (const std::int64_t q : codes_) {
-      sum_ += q;
+      sum += q;
       squares += q * q;
     }
-    const std::int64_t v = length_ * squares - sum_ * sum_;
-    const std::int64_t w = std::max<std::int64_t>((v << 2 * task_.half_fraction) + task_.epsilon, 1);
-    const int g = (62 - static_cast<int>(std::bit_width(static_cast<std::uint64_t>(w)))) >> 1;
-    reciprocal_ = divide_half_even(std::int64_t{1} << 61, square_root(w << 2 * g));
-    shift_ = std::max(61 - task_.half_fraction - g - task_.fraction, 0);
+    row_ = row_factor(length_, sum, squares, task_.half_fraction, task_.epsilon, task_.fraction);
   }
 
   std::int32_t code(std::int64_t q, std::size_t channel) const {
-    const std::int64_t t = shift_half_even((length_ * q - sum_) * reciprocal_, shift_);
+    const std::int64_t t = shift_half_even((length_ * q - row_.sum) * row_.reciprocal, row_.shift);
     const std::int64_t scaled = shift_half_even(t * task_.gain[channel] + task_.offset[channel], task_.shift);
     return static_cast<std::int32_t>(std::clamp(scaled + task_.zero_point, task_.qmin, task_.qmax));
   }
@@ -65,9 +50,7 @@ class Rows {
   void* y_;
   std::int64_t length_;
   std::vector<std::int32_t> codes_;
-  std::int64_t sum_ = 0;
-  std::int64_t reciprocal_ = 0;
-  int shift_ = 0;
+  RowFactor row_{};
 };
 
 }  // namespace

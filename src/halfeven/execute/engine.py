@@ -110,7 +110,7 @@ class Engine:
             return self._plan(self._arrays(first), first, wanted, threads)[0].per_sample
         except (NotANumberError, ResourceError):
             return None
-        except HalfevenError:  # a model of another number of samples, or one that cannot run at all: the whole run says
+        except (HalfevenError, ValueError, IndexError):  # not a model of one sample, or of none: the whole run says
             self._whole.add(key)
             return None
 

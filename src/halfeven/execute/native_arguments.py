@@ -140,16 +140,24 @@ class Stacks:
     result: tuple[int, ...]
 
 
+def check_product(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    """Raise ParameterError where matrices of these shapes do not multiply."""
+    inside = bool(a) and bool(b) and a[-1] == b[-2 if len(b) > 1 else 0]
+    try:
+        if inside:
+            np.broadcast_shapes(a[:-2], b[:-2])
+            return
+    except ValueError:
+        pass
+    raise ParameterError(f"shapes {a} and {b} do not multiply")
+
+
 def stacks(a: Array, b: Array) -> Stacks:
     """``a @ b`` as products of single matrices."""
-    if a.ndim < 1 or b.ndim < 1 or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
-        raise ParameterError(f"shapes {a.shape} and {b.shape} do not multiply")
+    check_product(a.shape, b.shape)
     left = a if a.ndim > 1 else a[None, :]
     right = b if b.ndim > 1 else b[:, None]
-    try:
-        batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
-    except ValueError:
-        raise ParameterError(f"shapes {a.shape} and {b.shape} do not multiply") from None
+    batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
     result = batch + (left.shape[-2:-1] if a.ndim > 1 else ()) + (right.shape[-1:] if b.ndim > 1 else ())
     return Stacks(_stack(left), _stack(right), _index(left, batch), _index(right, batch), result)
 

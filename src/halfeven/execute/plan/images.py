@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from halfeven import _native
 from halfeven.execute import windows
 from halfeven.execute.plan.folded import doubles, folded_bias, rescaled_in_kernel, stored, stored_rescale
-from halfeven.execute.plan.layout import CHANNEL_STEP, Held, Shape, image_axis
+from halfeven.execute.plan.layout import CHANNEL_STEP, Held, Shape, image_axis, usual_axis
 from halfeven.execute.plan.products import centered_weights
 from halfeven.execute.plan.stage import Stage
-from halfeven.ir.instructions import Conv, Quantize
+from halfeven.ir.instructions import AveragePool, Conv, MaxPool, Quantize
+from halfeven.ir.transposed import ConvTranspose
 
 IMAGE_AXES = 4
 
@@ -19,7 +20,9 @@ IMAGE_AXES = 4
 def emit_quantize(stage: Stage, i: Quantize, border: list[int] | None = None, y: Held | None = None) -> Held:
     """Emit float32 -> codes, in one pass; into the middle of ``y`` where there is a border."""
     a, p = stage.arrays[i.x], i.params
-    held = Held(0, a.shape, image_axis(a.shape), p.qtype.storage)
+    windows_behind = isinstance(stage.readers.get(i.y), (Conv, ConvTranspose, MaxPool, AveragePool))
+    axis = image_axis(a.shape) if windows_behind else usual_axis(a.shape)
+    held = Held(0, a.shape, axis, np.dtype(p.qtype.storage))
     y = y or stage.tensor(a.shape, held.axis, p.qtype.storage)
     source = stage.input(i.x, a.nbytes)
     rule = int(i.profile.scaling), int(i.profile.zero_point) == 0, int(i.profile.rounding)

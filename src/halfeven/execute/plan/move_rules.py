@@ -1,14 +1,15 @@
-"""Instructions that move codes: the same bytes under another shape where the layout allows, else one copy."""
+"""Instructions that move codes: another view of the same memory where strides can say it, else one copy."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from halfeven.execute.moves import move
 from halfeven.execute.plan import tables
-from halfeven.execute.plan.layout import Held, Shape, contiguous_strides, image_axis, last_axis
+from halfeven.execute.plan.layout import Held, Shape, contiguous_strides, reshaped_strides, usual_axis
 from halfeven.execute.plan.rules import take
 from halfeven.execute.plan.stage import Stage
 from halfeven.ir import moves as ir
@@ -17,21 +18,11 @@ from halfeven.ir.instructions import operands
 
 def _result_shape(i: ir.Move, stage: Stage) -> Shape | None:
     """Shape of the result; None where an operand is none of the engine's, or the result is empty."""
-    shapes = [stage.shape_of(name) for name in operands(i)]
+    shapes = [stage.any_shape(name) for name in operands(i)]
     if any(shape is None or not shape for shape in shapes):
         return None
     moved = move(i, [np.broadcast_to(np.int8(0), shape) for shape in shapes if shape])[0].shape
     return moved if moved and 0 not in moved else None
-
-
-def _same_bytes(x: Held, strides: list[int], shape: Shape) -> Held | None:
-    """``x`` as a tensor of ``shape`` if its bytes, ``strides`` apart, are just where that has them."""
-    for axis in (image_axis(shape), last_axis(shape)):
-        y = Held(x.id, shape, axis, x.dtype)
-        steps = zip(shape, strides, y.strides, strict=True)
-        if y.channels == x.channels and all(n == 1 or a == b for n, a, b in steps):
-            return y
-    return None
 
 
 @take.register
@@ -39,13 +30,8 @@ def _transpose(i: ir.Transpose, stage: Stage) -> bool:
     shape = _result_shape(i, stage)
     if shape is None:
         return False
-    x = stage.get(i.x)
-    strides = [x.strides[k] for k in i.permutation]
-    y = _same_bytes(x, strides, shape)
-    if y is None:
-        y = stage.tensor(shape, image_axis(shape) if len(shape) > 3 else last_axis(shape), x.dtype)  # noqa: PLR2004
-        stage.copy((True, x.id), (True, y.id), list(shape), strides, y.strides)
-    stage.held[i.y] = y
+    x = stage.view(i.x)
+    stage.held[i.y] = x.seen_as(shape, [x.strides[k] for k in i.permutation])
     return True
 
 
@@ -57,30 +43,20 @@ def _reshape(i: Any, stage: Stage) -> bool:
     shape = _result_shape(i, stage)
     if shape is None:
         return False
-    x = stage.get(i.x)
-    stage.held[i.y] = _renamed(x, shape) or _rewritten(stage, x, shape)
+    stage.held[i.y] = reshaped(stage, stage.view(i.x), shape)
     return True
 
 
-def _renamed(x: Held, shape: Shape) -> Held | None:
-    """The same pixels and channels, in the same order of memory."""
-    inner = [n for n in x.shape[x.axis + 1 :] if n != 1]
-    if not inner:  # in C order already, but for what pads a pixel
-        for axis in (image_axis(shape), last_axis(shape)):
-            if shape[axis] == x.channels and all(n == 1 for n in shape[axis + 1 :]):
-                return x.seen_as(shape, axis)
-    if x.axis == 1 and len(shape) > 1 and shape[:2] == x.shape[:2]:
-        return x.seen_as(shape, 1)
-    return None
-
-
-def _rewritten(stage: Stage, x: Held, shape: Shape) -> Held:
-    """By way of the order that the reshape is defined in."""
-    flat = stage.plan.tensor(int(np.prod(shape, dtype=np.int64)))
-    stage.copy((True, x.id), (True, flat), list(x.shape), x.strides, contiguous_strides(x.shape))
-    y = stage.tensor(shape, image_axis(shape) if len(shape) > 3 else last_axis(shape), x.dtype)  # noqa: PLR2004
-    stage.copy((True, flat), (True, y.id), list(shape), contiguous_strides(shape), y.strides)
-    return y
+def reshaped(stage: Stage, x: Held, shape: Shape) -> Held:
+    """The elements of ``x`` under another shape, if need be by way of the order that a reshape is defined in."""
+    strides = reshaped_strides(x.shape, x.strides, shape)
+    if strides is not None:
+        return x.seen_as(shape, strides)
+    flat = stage.plan.tensor(int(np.prod(shape, dtype=np.int64)) * x.itemsize)
+    place = contiguous_strides(x.shape, x.itemsize)
+    stage.copy((True, x.id), (True, flat), x, x.strides, place, offsets=(x.place, 0))
+    whole = Held(flat, x.shape, 0, x.dtype)
+    return whole.seen_as(shape, contiguous_strides(shape, x.itemsize))
 
 
 @take.register
@@ -88,15 +64,15 @@ def _concat(i: ir.Concat, stage: Stage) -> bool:
     shape = _result_shape(i, stage)
     if shape is None:
         return False
-    axis = stage.get(i.xs[0]).axis
-    parts = [stage.get(name, axis) for name in i.xs]
+    parts = [stage.view(name) for name in i.xs]
     if len({part.dtype for part in parts}) != 1:
         return False
+    axis = max((part for part in parts), key=lambda part: part.rows * part.channels).best_axis
     y = stage.tensor(shape, axis, parts[0].dtype)
     along, offset = i.axis % len(shape), 0
     for part in parts:
-        sizes, place = list(part.shape), (0, offset * y.strides[along])
-        stage.copy((True, part.id), (True, y.id), sizes, part.strides, y.strides, offsets=place)
+        place = part.place, offset * y.strides[along]
+        stage.copy((True, part.id), (True, y.id), part, part.strides, y.strides, offsets=place)
         offset += part.shape[along]
     stage.held[i.y] = y
     return True
@@ -107,16 +83,61 @@ def _slice(i: ir.Slice, stage: Stage) -> bool:
     shape = _result_shape(i, stage)
     if shape is None:
         return False
-    x = stage.get(i.x)
-    strides, begin = list(x.strides), 0
+    x = stage.view(i.x)
+    strides, begin = x.strides, 0
     for axis, start, stop, step in zip(i.axes, i.starts, i.stops, i.steps, strict=True):
         k = axis % len(x.shape)
         picked = move(ir.Slice("", "", "", (0,), (start,), (stop,), (step,)), [np.arange(x.shape[k])])[0]
         begin += int(picked[0]) * x.strides[k]
         strides[k] = x.strides[k] * step
-    y = stage.tensor(shape, x.axis, x.dtype)
-    stage.copy((True, x.id), (True, y.id), list(shape), strides, y.strides, offsets=(begin, 0))
-    stage.held[i.y] = y
+    stage.held[i.y] = x.seen_as(shape, strides, begin)
+    return True
+
+
+@take.register
+def _expand(i: ir.Expand, stage: Stage) -> bool:
+    shape = _result_shape(i, stage)
+    if shape is None:
+        return False
+    x = stage.view(i.x)
+    missing = len(shape) - len(x.shape)
+    sizes, strides = (1,) * missing + x.shape, [0] * missing + x.strides
+    strides = [0 if n == 1 else step for n, step in zip(sizes, strides, strict=True)]
+    stage.held[i.y] = x.seen_as(shape, strides)
+    return True
+
+
+@take.register
+def _gather(i: ir.Gather, stage: Stage) -> bool:
+    shape = _result_shape(i, stage)
+    x_shape = stage.any_shape(i.x)
+    if shape is None or x_shape is None:
+        return False
+    axis = i.axis % len(x_shape)
+    numbers = np.where(i.indices < 0, i.indices + x_shape[axis], i.indices).reshape(-1)
+    gaps = np.diff(numbers)
+    x = stage.view(i.x)
+    if gaps.size and (gaps != gaps[0]).any():
+        return _picked(i, stage, x, shape, axis, numbers)
+    step = int(gaps[0]) * x.strides[axis] if gaps.size else 0
+    inner = reshaped_strides((numbers.size,), [step], i.indices.shape) if numbers.size > 1 else [0] * i.indices.ndim
+    if inner is None:
+        return False
+    strides = [*x.strides[:axis], *inner, *x.strides[axis + 1 :]]
+    stage.held[i.y] = x.seen_as(shape, strides, int(numbers[0]) * x.strides[axis])
+    return True
+
+
+def _picked(i: ir.Gather, stage: Stage, x: Held, shape: Shape, axis: int, numbers: Any) -> bool:
+    """One copy a run of neighbours."""
+    flat = (*x.shape[:axis], numbers.size, *x.shape[axis + 1 :])
+    y = stage.tensor(flat, usual_axis(flat), x.dtype)
+    cuts = [0, *(np.flatnonzero(np.diff(numbers) != 1) + 1), numbers.size]
+    for first, last in pairwise(cuts):
+        part = Held(x.id, (*x.shape[:axis], int(last - first), *x.shape[axis + 1 :]), 0, x.dtype)
+        place = x.place + int(numbers[first]) * x.strides[axis], int(first) * y.strides[axis]
+        stage.copy((True, x.id), (True, y.id), part, x.strides, y.strides, offsets=place)
+    stage.held[i.y] = reshaped(stage, y, shape)
     return True
 
 

@@ -7,13 +7,14 @@ from math import prod
 import numpy as np
 
 from halfeven.execute.plan.folded import stored, stored_rescale, sum_rule
-from halfeven.execute.plan.layout import Held, Shape
+from halfeven.execute.plan.layout import Held, Shape, last_axis
 from halfeven.execute.plan.products import emit_conv
 from halfeven.execute.plan.stage import BYTES, Stage
 from halfeven.ir.instructions import Add, Mul
 from halfeven.ir.tables import PairTable
 
 CODES = 256
+SEQUENCE_AXES = 3
 
 
 def repeat(of: Shape, over: Shape) -> tuple[int, int] | None:
@@ -59,7 +60,10 @@ def _operands(i: Add | Mul | PairTable, stage: Stage) -> tuple[Held, Held, tuple
     if result not in {a, b}:
         return None
     first = result == a
-    x = stage.get(i.a if first else i.b)
+    x = stage.view(i.a if first else i.b)
+    if a == b and len(a) <= SEQUENCE_AXES:  # rows of features, where both can be had so
+        x = stage.laid_out(x, last_axis(a))
+    x = stage.laid_out(x, None)
     found = _second(stage, i.b if first else i.a, x)
     return None if found is None else (x, *found, first)
 
@@ -68,7 +72,7 @@ def take_add(i: Add, stage: Stage) -> bool:
     """Emit a sum, as part of the convolution that makes one of its operands where there is one."""
     if i.target.qtype.storage not in BYTES or not stage.shape_of(i.a) or not stage.shape_of(i.b):
         return False
-    if sum_rule(i, *(_dtype(stage, name) for name in (i.a, i.b))) is None:
+    if sum_rule(i, *(stage.dtype_of(name) for name in (i.a, i.b))) is None:
         return False
     if _fused(i, stage):
         return True
@@ -86,12 +90,6 @@ def take_add(i: Add, stage: Stage) -> bool:
     stage.steps.append(f"Add {i.name}")
     stage.held[i.y] = out
     return True
-
-
-def _dtype(stage: Stage, name: str) -> np.dtype[np.generic]:
-    if name in stage.pending:
-        return stage.pending[name][0].rescale.target.qtype.storage
-    return stage.held[name].dtype if name in stage.held else stage.arrays[name].dtype
 
 
 def _fused(i: Add, stage: Stage) -> bool:

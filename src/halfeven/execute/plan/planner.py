@@ -121,7 +121,7 @@ class Planner:
 
     def _note_shapes(self, instruction: Instruction, stage: Stage) -> None:
         for name in results(instruction):
-            shape = stage.shape_of(name) or next((o.shape for o in stage.outputs if o.name == name), None)
+            shape = stage.any_shape(name) or next((o.shape for o in stage.outputs if o.name == name), None)
             if shape is not None:
                 self._shapes[name] = shape
 

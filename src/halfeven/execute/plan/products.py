@@ -67,7 +67,7 @@ def emit_conv(stage: Stage, i: Conv, x: Held, other: tuple[Held, Add, bool] | No
     codes = w.reshape(len(w), w.shape[1], -1)
     pointwise = tables.is_pointwise(i.window)
     padding = stage.padding(stored(i.x_zero, x.dtype), x.stride)
-    depthwise = i.group == len(w) and w.shape[1] == 1 and codes.shape[2] <= MOST_TAPS
+    depthwise = other is None and i.group == len(w) and w.shape[1] == 1 and codes.shape[2] <= MOST_TAPS
     table = tables.window_table(x, i.window, shape[2:]) if not pointwise or depthwise else NO_TABLE
     if depthwise:
         return _emit_depthwise(stage, i, (x, y), codes[:, 0], table)

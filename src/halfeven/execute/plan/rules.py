@@ -12,11 +12,15 @@ from halfeven.execute.plan import tables
 from halfeven.execute.plan.folded import stored, stored_rescale
 from halfeven.execute.plan.images import emit_bordered, emit_quantize, takes_bordered
 from halfeven.execute.plan.layout import Held, image_axis, last_axis
+from halfeven.execute.plan.lookups import all_codes, take_channel_table, take_function, take_with_scalar
+from halfeven.execute.plan.matmul import take_matmul
+from halfeven.execute.plan.normalize import take_normalize
 from halfeven.execute.plan.pairs import take_add, take_mul, take_pair_table
 from halfeven.execute.plan.products import conv_shape, emit_conv, take_linear
 from halfeven.execute.plan.stage import BYTES, Stage
 from halfeven.execute.plan.transposed import take_conv_transpose
 from halfeven.ir import instructions as ir
+from halfeven.ir.normalize import Normalize
 from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
 
@@ -30,10 +34,27 @@ def take(instruction: Any, stage: Stage) -> bool:  # noqa: ARG001  the rules bel
 
 
 take.register(ir.Linear)(take_linear)
-take.register(ir.Add)(take_add)
-take.register(ir.Mul)(take_mul)
-take.register(PairTable)(take_pair_table)
+take.register(ir.MatMul)(take_matmul)
+take.register(ir.Table)(take_function)
+take.register(ir.Requantize)(take_function)
+take.register(ChannelTable)(take_channel_table)
+take.register(Normalize)(take_normalize)
 take.register(ConvTranspose)(take_conv_transpose)
+
+
+@take.register
+def _add(i: ir.Add, stage: Stage) -> bool:
+    return take_with_scalar(i, stage) or take_add(i, stage)
+
+
+@take.register
+def _mul(i: ir.Mul, stage: Stage) -> bool:
+    return take_with_scalar(i, stage) or take_mul(i, stage)
+
+
+@take.register
+def _pair_table(i: PairTable, stage: Stage) -> bool:
+    return take_with_scalar(i, stage) or take_pair_table(i, stage)
 
 
 @take.register
@@ -69,59 +90,16 @@ def _quantize(i: ir.Quantize, stage: Stage) -> bool:
     return True
 
 
-def _all_codes(dtype: Any) -> Any:
-    """Every code of the type, in the order of the bytes that store them."""
-    return (np.arange(CODES) - stored(0, dtype)).astype(dtype)
-
-
 @take.register
 def _dequantize(i: ir.Dequantize, stage: Stage) -> bool:
     if stage.shape_of(i.x) is None or i.params.scale.ndim:
         return False
     x = stage.get(i.x)
-    table = reference.step(i, [_all_codes(x.dtype)])[0]
+    table = reference.step(i, [all_codes(x.dtype)])[0]
     target = stage.output(i.y, x.shape, np.float32)
     stage.plan.dequantize(x.id, target, x.planes, table)
     stage.steps.append(f"Dequantize {i.name}")
     return True
-
-
-def _look_up(i: ir.Table | ir.Requantize, stage: Stage, storage: Any) -> bool:
-    if stage.shape_of(i.x) is None or storage not in BYTES:
-        return False
-    x = stage.get(i.x)
-    codes = reference.step(i, [_all_codes(x.dtype)])[0]
-    y = stage.tensor(x.shape, x.axis, storage)
-    stage.plan.table(x.id, y.id, x.nbytes, codes.view(np.uint8) ^ np.uint8(y.offset))
-    stage.steps.append(f"Table {i.name}")
-    stage.held[i.y] = y
-    return True
-
-
-@take.register
-def _table(i: ir.Table, stage: Stage) -> bool:
-    return i.table.size == CODES and _look_up(i, stage, i.table.dtype)
-
-
-@take.register
-def _channel_table(i: ChannelTable, stage: Stage) -> bool:
-    shape = stage.shape_of(i.x)
-    if not shape or i.table.dtype not in BYTES or i.table.shape != (shape[i.axis], CODES):
-        return False
-    if i.axis not in {image_axis(shape), last_axis(shape)}:
-        return False
-    x = stage.get(i.x, i.axis)
-    y = stage.tensor(shape, i.axis, i.table.dtype)
-    entries = np.ascontiguousarray(i.table).view(np.uint8) ^ np.uint8(y.offset)
-    stage.plan.channel_table(x.id, y.id, _rows(y), entries.reshape(-1))
-    stage.steps.append(f"ChannelTable {i.name}")
-    stage.held[i.y] = y
-    return True
-
-
-@take.register
-def _requantize(i: ir.Requantize, stage: Stage) -> bool:
-    return i.rescale.multiplier.m0.size == 1 and _look_up(i, stage, i.rescale.target.qtype.storage)
 
 
 def _rows(y: Held) -> list[int]:

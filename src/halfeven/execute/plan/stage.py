@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from halfeven import _native
 from halfeven.errors import NotANumberError
 from halfeven.execute.memory import check_memory
-from halfeven.execute.plan.layout import Held, Shape, contiguous_strides, image_axis
+from halfeven.execute.plan.layout import Held, Shape, contiguous_strides, usual_axis
 from halfeven.ir.instructions import Conv, Instruction, Quantize
 
 Array = NDArray[Any]
 BYTES = (np.dtype(np.int8), np.dtype(np.uint8))
 NO_TABLE = np.zeros(0, np.int32)
+ITEM_SIZES = {1, 2, 4, 8}
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Stage:
     emit_quantize: Callable[[Stage, Quantize], Held] | None = None
     images: dict[str, tuple[Quantize, Shape]] = field(default_factory=dict)
     paddings: dict[tuple[int, int], int] = field(default_factory=dict)
-    relaid: dict[tuple[int, Shape, int], Held] = field(default_factory=dict)
+    relaid: dict[tuple[Any, ...], Held] = field(default_factory=dict)
 
     def tensor(self, shape: Shape, axis: int, dtype: Any) -> Held:
         """Room for a tensor."""
@@ -75,7 +76,12 @@ class Stage:
         return Held(self.plan.tensor(held.nbytes), held.shape, axis, held.dtype)
 
     def shape_of(self, name: str) -> Shape | None:
-        """Shape of a tensor that the engine can hold: 8-bit codes, not empty; else None."""
+        """Shape of a tensor of 8-bit codes, not empty; else None."""
+        shape = self.any_shape(name)
+        return shape if shape is not None and self.dtype_of(name) in BYTES else None
+
+    def any_shape(self, name: str) -> Shape | None:
+        """Shape of a tensor that the engine can hold, not empty; else None."""
         if name in self.pending:
             return self.pending[name][1]
         if name in self.images:
@@ -83,10 +89,18 @@ class Stage:
         if name in self.held:
             return self.held[name].shape
         a = self.arrays.get(name)
-        return a.shape if a is not None and a.dtype in BYTES and a.size else None
+        return a.shape if a is not None and a.dtype.itemsize in ITEM_SIZES and a.size else None
 
-    def get(self, name: str, axis: int | None = None) -> Held:
-        """The tensor, brought in where it is outside, with its channels at ``axis`` (None: wherever they are)."""
+    def dtype_of(self, name: str) -> np.dtype[Any]:
+        """Type of a tensor that the engine can hold."""
+        if name in self.pending:
+            return np.dtype(self.pending[name][0].rescale.target.qtype.storage)
+        if name in self.images:
+            return np.dtype(self.images[name][0].params.qtype.storage)
+        return self.held[name].dtype if name in self.held else self.arrays[name].dtype
+
+    def view(self, name: str, axis: int | None = None) -> Held:
+        """The tensor as it lies; brought in where it is outside, with its channels at ``axis``."""
         if name in self.pending and self.emit_conv is not None:
             conv, _ = self.pending.pop(name)
             self.held[name] = self.emit_conv(self, conv, self.get(conv.x, 1), None)
@@ -94,48 +108,56 @@ class Stage:
             quantize, _ = self.images.pop(name)
             self.held[name] = self.emit_quantize(self, quantize)
         if name not in self.held:
-            self.held[name] = self._load(name, axis)
-        return self.laid_out(self.held[name], axis)
+            a = self.arrays[name]
+            self.held[name] = self.brought_in(name, a, usual_axis(a.shape) if axis is None else axis)
+        return self.held[name]
+
+    def get(self, name: str, axis: int | None = None) -> Held:
+        """The tensor as one of its own, no view, with its channels at ``axis`` (None: wherever they are)."""
+        return self.laid_out(self.view(name, axis), axis)
 
     def laid_out(self, x: Held, axis: int | None) -> Held:
         """The same tensor with its channels at ``axis``."""
-        if axis is None or axis == x.axis:
+        if x.steps is None and axis in {None, x.axis}:
             return x
-        key = x.id, x.shape, axis
+        axis = x.best_axis if axis is None else axis
+        key = x.id, x.shape, x.steps, x.place, axis
         if key not in self.relaid:
             y = self.tensor(x.shape, axis, x.dtype)
-            self.copy((True, x.id), (True, y.id), list(x.shape), x.strides, y.strides)
+            self.copy((True, x.id), (True, y.id), x, x.strides, y.strides, offsets=(x.place, 0))
             self.relaid[key] = y
         return self.relaid[key]
-
-    def _load(self, name: str, axis: int | None) -> Held:
-        a = self.arrays[name]
-        return self.brought_in(name, a, image_axis(a.shape) if axis is None else axis)
 
     def brought_in(self, name: str, a: Array, axis: int) -> Held:
         """An array from outside: constants are part of the plan, others are read at each run."""
         y = self.tensor(a.shape, axis, a.dtype)
         if name in self.constants:
-            room = np.zeros(y.nbytes, np.uint8)
-            np.lib.stride_tricks.as_strided(room, a.shape, y.strides)[...] = a.view(np.uint8) ^ np.uint8(y.offset)
-            return Held(self.plan.constant(room), y.shape, axis, y.dtype)
+            bits = np.dtype(f"u{y.itemsize}")
+            room = np.zeros(y.nbytes // y.itemsize, bits)
+            np.lib.stride_tricks.as_strided(room, a.shape, y.strides)[...] = a.view(bits) ^ bits.type(y.flip)
+            return Held(self.plan.constant(room.view(np.uint8)), y.shape, axis, y.dtype)
         source = self.input(name, a.nbytes)
-        self.copy((False, source), (True, y.id), list(a.shape), contiguous_strides(a.shape), y.strides, flip=y.offset)
+        place = contiguous_strides(a.shape, y.itemsize)
+        self.copy((False, source), (True, y.id), y, place, y.strides, flip=y.flip)
         return y
 
     def copy(
         self,
         source: tuple[bool, int],
         target: tuple[bool, int],
-        sizes: list[int],
+        what: Held,
         strides_in: list[int],
         strides_out: list[int],
         *,
         offsets: tuple[int, int] = (0, 0),
         flip: int = 0,
     ) -> None:
-        """Move bytes; an end is (whether a tensor of the plan, its number)."""
-        axes = [axis for axis in zip(sizes, strides_in, strides_out, strict=True) if axis[0] != 1] or [(1, 1, 1)]
+        """Move the elements of ``what``, with the bits of ``flip`` turned.
+
+        An end is (whether a tensor of the plan, its number).
+        """
+        axes = [axis for axis in zip(what.shape, strides_in, strides_out, strict=True) if axis[0] != 1]
+        axes = axes or [(1, what.itemsize, what.itemsize)]
         merged = [axes[-1]]
         for n, a, b in axes[-2::-1]:
             size, inner_a, inner_b = merged[-1]
@@ -144,9 +166,9 @@ class Stage:
             else:
                 merged.append((n, a, b))
         merged.reverse()
-        order = sorted(merged, key=lambda axis: axis[2] == 1)  # what is contiguous out comes last
+        order = sorted(merged, key=lambda axis: axis[2] == what.itemsize)  # what is contiguous out comes last
         counts, steps_in, steps_out = ([axis[k] for axis in order] for k in range(3))
-        self.plan.copy(*source, *target, counts, steps_in, steps_out, *offsets, flip)
+        self.plan.copy(*source, *target, counts, steps_in, steps_out, *offsets, what.itemsize, flip)
         self.steps.append("Copy")
 
     def input(self, name: str, nbytes: int) -> int:
@@ -173,9 +195,10 @@ class Stage:
 
     def export(self, name: str) -> None:
         """Give a tensor out, as its codes."""
-        x = self.get(name)
+        x = self.view(name)
         target = self.output(name, x.shape, x.dtype)
-        self.copy((True, x.id), (False, target), list(x.shape), x.strides, contiguous_strides(x.shape), flip=x.offset)
+        place = contiguous_strides(x.shape, x.itemsize)
+        self.copy((True, x.id), (False, target), x, x.strides, place, offsets=(x.place, 0), flip=x.flip)
 
 
 @dataclass(frozen=True)

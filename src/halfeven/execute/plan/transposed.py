@@ -43,7 +43,7 @@ def take_conv_transpose(i: ConvTranspose, stage: Stage) -> bool:
         spread = [step * stride for step, stride in zip(y.strides[2:], i.window.strides, strict=True)]
         place = sum(phase.first * step for phase, step in zip(phases, y.strides[2:], strict=True))
         ends = (True, part.id), (True, y.id)
-        stage.copy(*ends, list(part.shape), part.strides, [*y.strides[:2], *spread], offsets=(0, place))
+        stage.copy(*ends, part, part.strides, [*y.strides[:2], *spread], offsets=(0, place))
     stage.held[i.y] = y
     return True
 

@@ -1,0 +1,2 @@
+#define HALFEVEN_ISA portable
+#include "kernels/normalize/plain_loops.inc"

@@ -1,0 +1,2 @@
+#define HALFEVEN_ISA portable
+#include "kernels/softmax/plain_loops.inc"
