@@ -118,13 +118,29 @@ class _Writer:
         node.replace_input_with(1, self._real(product.weight, weight, node))
         if bias is None:
             return
-        if product.bias is None:  # a bias where the float model has none
-            node.resize_inputs(BIAS + 1)
-            node.replace_input_with(BIAS, self._real(f"{product.node}_bias", bias, node))
+        if product.bias is None:
+            self._new_bias(node, bias)
             return
         reader = self._nodes[product.bias_node]
         index = next(k for k, v in enumerate(reader.inputs) if v is self._values[str(product.bias)])
         reader.replace_input_with(index, self._real(product.bias, bias, reader))
+
+    def _new_bias(self, node: ir.Node, bias: Constant) -> None:
+        """Give the product a bias that the float model has not: MatMul, which takes none, by an Add behind it."""
+        real = self._real(f"{node.name}_bias", bias, node)
+        if node.op_type != "MatMul":
+            node.resize_inputs(BIAS + 1)
+            node.replace_input_with(BIAS, real)
+            return
+        product, uses = node.outputs[0], list(node.outputs[0].uses())
+        name = fresh_name(f"{node.name}_biased", self._taken)
+        self._taken.add(name)
+        add = ir.node("Add", [product, real], name=name)
+        self._graph.insert_after(node, add)
+        total = add.outputs[0]
+        total.name, total.type, total.shape = name, product.type, product.shape
+        for use in uses:
+            use.node.replace_input_with(use.idx, total)
 
     def _real(self, name: str, constant: Constant, reader: ir.Node) -> ir.Value:
         """The reals of a constant: codes in an initializer, and a DequantizeLinear before its first reader."""

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from halfeven.errors import ParameterError
 from halfeven.numerics.qtype import QType, get_qtype, int8, int16, int32
+from halfeven.ptq.algorithms.bias_correction import BiasCorrection
 from halfeven.ptq.algorithms.names import algorithms_of
 from halfeven.ptq.algorithms.stages import Algorithm
 from halfeven.ptq.choice import RangeChoice, get_choice
@@ -106,7 +107,7 @@ def make_plan(
         _choice(method, read),
         settings,
         warnings,
-        algorithms_of(algorithms),
+        _algorithms(algorithms, read),
         frozenset(original),
     )
 
@@ -120,6 +121,18 @@ def _choice(method: RangeChoice | str | None, config: QuantConfig) -> RangeChoic
             f"the ranges' method is given twice, as {method} and by {config.source}: leave one of them out"
         )
     return asked
+
+
+def _algorithms(asked: Iterable[Algorithm | str] | str, config: QuantConfig) -> tuple[Algorithm, ...]:
+    given = [asked] if isinstance(asked, str) else list(asked)
+    wanted = config.bias_correction
+    if wanted is None:
+        return algorithms_of(given)
+    if any(isinstance(one, BiasCorrection) or one == BiasCorrection.name for one in given):
+        raise ParameterError(
+            f"bias correction is asked for twice, as an algorithm and by {config.source}: leave one of them out"
+        )
+    return algorithms_of([*given, BiasCorrection(wanted.num_sample, wanted.metric)])
 
 
 def _activation_type(activations: QType | str) -> QType:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from halfeven.errors import HalfevenError, ParameterError, UnsupportedError
 from halfeven.numerics.qtype import int4, int8, int16
 from halfeven.ptq.config import Activation, QuantConfig, Subgraph, TypeSetting, read_config
+from halfeven.ptq.config.settings import WeightCorrection
 from halfeven.ptq.config.words import FLOAT32, OTHER_CALIBRATION_TYPES, OTHER_TYPES
 from halfeven.ptq.difference import Measure
 
@@ -271,6 +272,18 @@ def _read_text(value: Any) -> None:
     _Reader("the configuration").config(value)
 
 
+@pytest.mark.parametrize(
+    ("entry", "read"),
+    [
+        ({}, WeightCorrection(1, Measure.COSINE)),
+        ({"num_sample": 4, "metric": "mse"}, WeightCorrection(4, Measure.MSE)),
+    ],
+)
+def test_bias_correction(entry: dict[str, Any], read: WeightCorrection) -> None:
+    assert read_config(inside("model_config", "weight", "bias_correction", value=entry)).bias_correction == read
+    assert read_config(inside("model_config", "weight", value={})).bias_correction is None
+
+
 NOT_HERE = {
     "all float16": (inside("model_config", "all_node_type", value="float16"), "all_node_type: 'float16' is known"),
     "scales a channel": (
@@ -278,10 +291,6 @@ NOT_HERE = {
         "per_channel: one scale a channel of an activation is known",
     ),
     "scales a channel, tried": (inside(*ACT, "per_channel", value=[False, True]), "one scale a channel"),
-    "bias correction": (
-        inside("model_config", "weight", "bias_correction", value={"num_sample": 4, "metric": "mse"}),
-        "model_config.weight.bias_correction: bias correction is known",
-    ),
     "activations of four bits": (
         inside("node_config", "a", "qtype", value="int4"),
         "'int4' for activations is known, but not supported here: for 4-bit weights write 'input1'",

@@ -9,6 +9,7 @@ Each is a frozen dataclass of its options with one method, that of its stage. St
 A new algorithm is one file here, and one line in ``names.py``.
 """
 
+from halfeven.ptq.algorithms.bias_correction import BiasCorrection
 from halfeven.ptq.algorithms.names import algorithms_of
 from halfeven.ptq.algorithms.report import AlgorithmReport, Change
 from halfeven.ptq.algorithms.stages import (
@@ -25,6 +26,7 @@ __all__ = [
     "Algorithm",
     "AlgorithmReport",
     "BiasCorrecting",
+    "BiasCorrection",
     "Change",
     "FloatRewrite",
     "Refined",

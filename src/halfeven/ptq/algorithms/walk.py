@@ -127,13 +127,15 @@ class Walk:
         return Layer(product, block, reads, real, results, step.placement, self._runner(step))
 
     def _runner(self, step: Step) -> Callable[[Draft], list[Values]]:
-        """Run the step with a draft; asked again about the same one, it remembers."""
+        """Run the step with a draft; asked again about one of the last two, it remembers."""
         last: list[tuple[Draft, list[Values]]] = []
 
         def run(draft: Draft) -> list[Values]:
-            if not last or last[0][0] is not draft:
-                last[:] = [(draft, self.run_step(step, draft))]
-            return last[0][1]
+            known = next((found for of, found in last if of is draft), None)
+            if known is None:
+                known = self.run_step(step, draft)
+                last[:] = [*last[-1:], (draft, known)]
+            return known
 
         return run
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from halfeven.errors import ParameterError
 from halfeven.numerics.qtype import QType
 from halfeven.ptq.config.entry import Entry
-from halfeven.ptq.config.settings import Activation, QuantConfig, Subgraph, TypeSetting
+from halfeven.ptq.config.settings import Activation, QuantConfig, Subgraph, TypeSetting, WeightCorrection
 from halfeven.ptq.config.words import (
     ACTIVATION_TYPES,
     CALIBRATION_TYPES,
@@ -101,8 +101,6 @@ class _Reader:
         nodes = self._types(sections.get("node_config"), with_inputs=True)
         ops = self._types(sections.get("op_config"), with_inputs=False)
         subgraphs = tuple(self._subgraph(k, e) for k, e in _members(sections.get("subgraph_config")))
-        if "weight" in model:
-            self._weight(model["weight"])
         modelwise, layerwise = (_search(model.get(f"{kind}_search")) for kind in ("modelwise", "layerwise"))
         if modelwise is not None and layerwise is not None:
             raise model["layerwise_search"].error("stands beside modelwise_search: keep one of them")
@@ -117,6 +115,7 @@ class _Reader:
             subgraphs,
             nodes,
             tuple(self._warnings),
+            _bias_correction(model["weight"]) if "weight" in model else None,
         )
 
     # --- types ---
@@ -188,15 +187,17 @@ class _Reader:
     def _remark(self, entry: Entry, text: str) -> None:
         self._warnings.append(f"{entry.source}: {entry.path}: {text}")
 
-    def _weight(self, entry: Entry) -> None:
-        fields = entry.fields(("bias_correction",))
-        if "bias_correction" in fields:
-            inner = fields["bias_correction"].fields(("num_sample", "metric"))
-            if "num_sample" in inner:
-                inner["num_sample"].whole(1)
-            if "metric" in inner:
-                inner["metric"].one_of(MEASURES)
-            raise fields["bias_correction"].unsupported("bias correction", "leave it out")
+
+def _bias_correction(weight: Entry) -> WeightCorrection | None:
+    fields = weight.fields(("bias_correction",))
+    if "bias_correction" not in fields:
+        return None
+    inner = fields["bias_correction"].fields(("num_sample", "metric"))
+    default = WeightCorrection()
+    return WeightCorrection(
+        inner["num_sample"].whole(1) if "num_sample" in inner else default.num_sample,
+        inner["metric"].one_of(MEASURES) if "metric" in inner else default.metric,
+    )
 
 
 def _search(entry: Entry | None) -> Measure | None:

@@ -51,6 +51,14 @@ class Activation:
 
 
 @dataclass(frozen=True)
+class WeightCorrection:
+    """``weight.bias_correction``: on how many samples, and by which measure of a layer's result."""
+
+    num_sample: int = 1
+    metric: Measure = Measure.COSINE
+
+
+@dataclass(frozen=True)
 class QuantConfig:
     """The whole file.
 
@@ -60,6 +68,7 @@ class QuantConfig:
     modelwise, layerwise : the measures of the searches that are asked for.
     source : the file, for messages.
     warnings : what was read with a remark, one line each.
+    bias_correction : None where it is not asked for.
     """
 
     source: str
@@ -72,3 +81,4 @@ class QuantConfig:
     subgraphs: tuple[Subgraph, ...] = ()
     nodes: Mapping[str, TypeSetting] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    bias_correction: WeightCorrection | None = None
