@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from halfeven.ptq.plan import Config, Plan
     from halfeven.ptq.quantize import Progress, PtqResult
     from halfeven.report.comparison import Comparison
+    from halfeven.report.sensitivity import Sensitivity, Trial
 
 Array = NDArray[Any]
 BACKENDS = ("native", "reference", "torch", "onnxruntime")
@@ -155,6 +156,36 @@ class QuantizedModel:
             speed=speed,
             progress=progress,
         )
+
+    def sensitivity(
+        self,
+        float_model: str | os.PathLike[str] | onnx.ModelProto,
+        data: Any,
+        *,
+        trials: Collection[Trial | str] = ("layer", "activation", "weight"),
+        limit: int = 8,
+        progress: Progress | None = None,
+    ) -> Sensitivity:
+        """What each layer's codes alone do to the model's outputs, all else in float32; and the reverse.
+
+        Ctrl-C returns the layers looked at so far; ``interrupted`` of the result says so.
+
+        Parameters
+        ----------
+        data : samples, in any form that :func:`quantize_model` takes; the first ``limit`` count.
+        trials : "layer": its instruction in integers; "activation": its result's codes; "weight": its weight's codes;
+            "without": everything in integers but its result and weight.
+        progress : called with (steps done, their number).
+
+        Raises
+        ------
+        ModelError, DataError, NotANumberError, ParameterError
+            One line each, naming the model, tensor or sample.
+        """
+        from halfeven.report.sensitivity import sensitivity, trials_named  # noqa: PLC0415
+
+        chosen = trials_named(trials)
+        return sensitivity(self.program, self._graph, float_model, data, trials=chosen, limit=limit, progress=progress)
 
     def _named(self, feeds: Mapping[str, ArrayLike]) -> tuple[Port, ...]:
         names = [p.name for p in self.inputs]

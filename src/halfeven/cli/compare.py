@@ -10,6 +10,10 @@ import typer
 from halfeven import api
 from halfeven.cli import console
 from halfeven.cli.options import Debug, Profile
+from halfeven.ptq.difference import Measure
+from halfeven.report.sensitivity import Trial
+from halfeven.report.sensitivity.found import FORWARD
+from halfeven.report.sensitivity.text import sensitivity_text
 from halfeven.report.text import text, worst_rows
 from halfeven.report.whole_file import check_place
 
@@ -29,6 +33,16 @@ def command(
     full: Annotated[
         bool, typer.Option("--full", help="Show every layer, not just those with the largest errors.")
     ] = False,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Quantize one layer at a time, and rank them by the model's outputs.")
+    ] = False,
+    leave_out: Annotated[
+        bool, typer.Option("--leave-out", help="The reverse, too: quantize all but one layer at a time.")
+    ] = False,
+    sensitivity_samples: Annotated[int, typer.Option(min=1, help="On how many samples.")] = 8,
+    metric: Annotated[
+        Measure, typer.Option(help="By which layers are ranked for sensitivity.", show_default="sqnr")
+    ] = Measure.SQNR,
     profile: Profile = None,
     debug: Debug = False,  # noqa: ARG001  read by main
 ) -> None:
@@ -38,6 +52,15 @@ def command(
     loaded = api.load(model, profile)
     with console.progress("comparing") as progress:
         found = loaded.compare(float_model, data, limit=limit, speed=speed, progress=progress)
+    if sensitivity or leave_out:
+        with console.progress("sensitivity") as progress:
+            trials = [*(FORWARD if sensitivity else ()), *([Trial.WITHOUT] if leave_out else [])]
+            several = min(limit or sensitivity_samples, sensitivity_samples)
+            measured = loaded.sensitivity(float_model, data, trials=trials, limit=several, progress=progress)
+        if measured.interrupted:
+            console.out().print(sensitivity_text(measured, SHOWN, measure=metric), markup=False)
+            raise KeyboardInterrupt
+        found = found.with_sensitivity(measured)
     if csv is not None:
         found.to_csv(csv)
     if html is not None:
@@ -49,5 +72,7 @@ def command(
         out.print(
             f"{len(rows)} of {len(found.rows)} layers shown, those with the largest errors alone: --full shows all"
         )
+    if found.sensitivity is not None:
+        out.print(f"\n{sensitivity_text(found.sensitivity, None if full else SHOWN, measure=metric)}", markup=False)
     for path in filter(None, (csv, html)):
         out.print(f"written: {path}", markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -72,6 +73,12 @@ class Source:
         except Exception as error:
             raise ModelError(f"onnxruntime cannot load the float model: {_words(error)}") from error
         return Piece(session, inputs, tuple(outputs))
+
+    def with_constants(self, arrays: Mapping[str, Array]) -> Source:
+        """The same model with these values for constants of these names; everything else is shared."""
+        made = copy(self)
+        made._weights = {**self._weights, **{n: onnx.numpy_helper.from_array(a, n) for n, a in arrays.items()}}  # noqa: SLF001
+        return made
 
     def inputs(self, nodes: Sequence[onnx.NodeProto]) -> tuple[str, ...]:
         """What ``nodes`` read and neither make nor find among the model's constants."""

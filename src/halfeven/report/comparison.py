@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from halfeven.report.agreement import OutputAgreement, WorstSample
@@ -12,6 +12,7 @@ from halfeven.report.facts import Facts
 from halfeven.report.finding import Finding
 from halfeven.report.layers import Unpaired
 from halfeven.report.row import LayerRow
+from halfeven.report.sensitivity.found import Sensitivity
 from halfeven.report.speed import Speed
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Comparison:
     outputs : how far the model's outputs agree. worst_samples : on which samples least.
     unpaired : tensors of the quantized model without a counterpart, and why.
     facts : size, multiply-accumulates, traffic, energy. speed : measured, or None.
+    sensitivity : what each layer does to the outputs, where that was measured: :meth:`with_sensitivity`.
     """
 
     float_source: str
@@ -43,6 +45,11 @@ class Comparison:
     unpaired: tuple[Unpaired, ...]
     facts: Facts
     speed: Speed | None
+    sensitivity: Sensitivity | None = None
+
+    def with_sensitivity(self, found: Sensitivity) -> Comparison:
+        """The same, with what each layer does to the model's outputs."""
+        return replace(self, sensitivity=found)
 
     @property
     def summary(self) -> tuple[Statement, ...]:
@@ -66,6 +73,7 @@ class Comparison:
         write_text(path, page(self))
 
     def __str__(self) -> str:
+        from halfeven.report.sensitivity.text import sensitivity_text  # noqa: PLC0415
         from halfeven.report.text import text  # noqa: PLC0415
 
-        return text(self)
+        return text(self) if self.sensitivity is None else f"{text(self)}\n\n{sensitivity_text(self.sensitivity)}"

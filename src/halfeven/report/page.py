@@ -17,6 +17,8 @@ from halfeven.report.curve import curve
 from halfeven.report.finding import Finding, Severity
 from halfeven.report.histogram import LEVELS, histogram
 from halfeven.report.row import LayerRow
+from halfeven.report.sensitivity.found import LayerSensitivity, Trial
+from halfeven.report.sensitivity.section import section
 from halfeven.report.summary import db, own_db
 from halfeven.report.text import number, share
 
@@ -32,16 +34,24 @@ COLUMNS: tuple[Column, ...] = (
     ("SQNR", "number", "dB, quantized run against float run: every layer before has left its error"),
     ("Alone", "number", "dB, this layer alone on the float model's values"),
     ("Codes", "number", "dB, the float result put on this layer's codes: what its scale costs"),
+    ("Outputs", "number", "dB at the model's outputs when this layer alone is in integers (with --sensitivity)"),
     ("Cosine", "number", "Between quantized and float run"),
     ("Max", "number", "Largest error of the quantized run, in steps (LSB)"),
     ("Mean", "number", "Mean error of the quantized run, in steps: its bias"),
     ("Clipped", "number", "Share of float values outside the range of codes"),
     ("Ends", "number", "Share of codes at the lowest or highest one"),
 )
+AT_OUTPUTS = {
+    Trial.LAYER: "layer alone",
+    Trial.ACTIVATION: "its result's codes alone",
+    Trial.WEIGHT: "its weight's codes alone",
+    Trial.WITHOUT: "all but its result and weight",
+}
 
 
 def page(comparison: Comparison) -> str:
     """The whole page. Every name from the models is escaped; scripts and styles are part of it."""
+    sensitive = {} if comparison.sensitivity is None else comparison.sensitivity.by_index()
     fill = {
         "title": escape(f"{_file_name(comparison.quantized_source)} against {_file_name(comparison.float_source)}"),
         "subtitle": escape(_subtitle(comparison)),
@@ -50,8 +60,9 @@ def page(comparison: Comparison) -> str:
         "cards": "".join(_card(*card) for card in _cards(comparison)),
         "summary": "".join(f"<li><b>{escape(s.lead)}</b> {escape(s.rest)}</li>" for s in comparison.summary),
         "curve": curve(comparison.rows),
-        "head": "".join(map(_heading, COLUMNS)),
-        "rows": "".join(_row(comparison, row) for row in comparison.rows),
+        "head": "".join(_heading(column) for column in COLUMNS if sensitive or column[0] != "Outputs"),
+        "rows": "".join(_row(comparison, row, sensitive.get(row.index)) for row in comparison.rows),
+        "sensitivity": section(comparison.sensitivity),
         "costs": "".join(_cost(line) for line in cost_rows(comparison)),
         "notes": "".join(f"<p>{escape(note)}</p>" for note in cost_notes(comparison)),
         "data": _json(_data(comparison)),
@@ -119,7 +130,7 @@ def _heading(column: Column) -> str:
     )
 
 
-def _row(comparison: Comparison, row: LayerRow) -> str:
+def _row(comparison: Comparison, row: LayerRow, sensitive: LayerSensitivity | None) -> str:
     findings = comparison.findings[row.index]
     worst = max((f.severity for f in findings), default=None)
     ends = None if row.at_qmin is None or row.at_qmax is None else row.at_qmin + row.at_qmax
@@ -129,6 +140,7 @@ def _row(comparison: Comparison, row: LayerRow) -> str:
         f'<td class="text">{escape(row.operator)}</td>',
         f'<td class="text said" data-v="{_rank(findings)}">{"".join(map(_tag, findings))}</td>',
         *(_cell(number(v), v) for v in (row.sqnr_db, row.alone_sqnr_db, row.rounding_sqnr_db)),
+        *(() if comparison.sensitivity is None else (_outputs_cell(sensitive),)),
         _cell(f"{row.cosine:.4f}", row.cosine),
         _cell(_steps(row.max_error_steps), row.max_error_steps),
         _cell(_steps(row.mean_error_steps), row.mean_error_steps),
@@ -137,6 +149,11 @@ def _row(comparison: Comparison, row: LayerRow) -> str:
     )
     sign = "" if worst is None else f' class="{SIGNS[worst]}"'
     return f'<tr data-k="{row.index}" tabindex="-1"{sign}>{"".join(cells)}</tr>'
+
+
+def _outputs_cell(sensitive: LayerSensitivity | None) -> str:
+    level = None if sensitive is None else sensitive.sqnr_db(Trial.LAYER)
+    return _cell(number(level), level)
 
 
 def _breakable(name: str) -> str:
@@ -194,7 +211,7 @@ def _layer(comparison: Comparison, row: LayerRow) -> dict[str, Any]:
         "what": f"{row.operator} {row.node}",
         "sqnr": number(row.sqnr_db),
         "alone": number(row.alone_sqnr_db),
-        "numbers": list(_numbers(row)),
+        "numbers": list(_numbers(comparison, row)),
         "findings": [[SIGNS[f.severity], f.kind.value, f.text, f.remedy] for f in comparison.findings[row.index]],
         "histogram": None
         if shape is None
@@ -206,7 +223,7 @@ def _short(value: float) -> float:
     return float(f"{value:.6g}") if math.isfinite(value) else 0.0
 
 
-def _numbers(row: LayerRow) -> Iterator[tuple[str, str]]:
+def _numbers(comparison: Comparison, row: LayerRow) -> Iterator[tuple[str, str]]:
     yield "float values", f"{row.lo:.5g} to {row.hi:.5g}"
     if row.representable_lo is not None:
         yield "range of codes", f"{row.representable_lo:.5g} to {row.representable_hi:.5g} ({_codes(row)})"
@@ -228,7 +245,16 @@ def _numbers(row: LayerRow) -> Iterator[tuple[str, str]]:
     yield "channels", f"{row.channels}{ratio}, {row.dead_channels} dead, {row.lost_channels} lost"
     if row.macs:
         yield "multiply-accumulates", f"{row.macs:,}"
+    yield from _at_outputs(comparison, row)
     yield "values compared", f"{row.elements:,}"
+
+
+def _at_outputs(comparison: Comparison, row: LayerRow) -> Iterator[tuple[str, str]]:
+    found = None if comparison.sensitivity is None else comparison.sensitivity.by_index().get(row.index)
+    for trial, words in AT_OUTPUTS.items():
+        level = None if found is None else found.sqnr_db(trial)
+        if level is not None:
+            yield f"outputs, {words}", db(level)
 
 
 def _codes(row: LayerRow) -> str:

@@ -164,6 +164,14 @@
     choose(shown[next].dataset.k, { focus: true });
   });
 
+  for (const link of document.querySelectorAll("[data-choose]")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      choose(link.dataset.choose, { scroll: true });
+      document.getElementById("layers").scrollIntoView();
+    });
+  }
+
   // --- curve ---
 
   function step(by) {
