@@ -37,5 +37,6 @@ native::Execution execution_of(int isa, int threads);
 
 void bind_elementwise(nb::module_& m);
 void bind_exhaustive(nb::module_& m);
+void bind_statistics(nb::module_& m);
 
 }  // namespace halfeven::bindings

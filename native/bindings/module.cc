@@ -12,6 +12,7 @@
 #include "kernels/depthwise/depthwise.h"
 #include "kernels/gemm/dot.h"
 #include "kernels/rows/rows.h"
+#include "kernels/statistics/statistics.h"
 
 namespace halfeven::bindings {
 namespace {
@@ -40,6 +41,7 @@ std::vector<std::string_view> kernel_names() {
   append_names(names, native::igemm_kernels);
   append_names(names, native::depthwise_kernels);
   append_names(names, native::row_kernels);
+  append_names(names, native::statistics_kernels);
   return names;
 }
 
@@ -52,6 +54,7 @@ NB_MODULE(_native, m) {
   m.def("active_isa", &active_isa, "The best supported instruction set, or the one that HALFEVEN_ISA names.");
   m.def("kernel_names", &kernel_names, "Each kernel of this build: <op>_<in>_<out>_<isa>.");
   bind_elementwise(m);
+  bind_statistics(m);
   bind_exhaustive(m);
   bind_program(m);
   bind_engine(m);

@@ -48,6 +48,9 @@ def requantize(
     isa: int = -1,
     threads: int = 0,
 ) -> None: ...
+def gather(
+    x: NDArray[np.float32], counts: NDArray[np.int64] | None, exponent: int, isa: int = -1, threads: int = 0
+) -> tuple[float, float, int, int, int, int, int]: ...
 def exhaustive_quantize(
     scale: float,
     zero_point: int,

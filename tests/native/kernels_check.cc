@@ -2,13 +2,16 @@
 // formulas, and whole tensors through the engine against its portable path. Prints how many comparisons differed.
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "engine/cpu.h"
 #include "engine/elementwise.h"
+#include "engine/statistics.h"
 #include "exhaustive/exhaustive.h"
 
 namespace halfeven::native {
@@ -126,6 +129,35 @@ void check_engine() {
   }
 }
 
+// Statistics of values of every size, some of them zero or not finite, by each set and count of threads.
+void check_statistics() {
+  constexpr std::int64_t n = 300007;
+  std::vector<float> x(n);
+  std::uint32_t random = 1;
+  for (float& value : x) {
+    random = random * 1664525u + 1013904223u;
+    const std::uint32_t exponent = 127 - random % 149;  // from 2^-149 to 1
+    const std::uint32_t bits = (random & 0x807fffffu) | exponent << 23;
+    value = random % 5 == 0 ? 0.0f : std::bit_cast<float>(random % 149 > 126 ? random & 0x807fffffu : bits);
+  }
+  for (const bool broken : {false, true}) {
+    if (broken) x[5] = x[200001] = std::numeric_limits<float>::infinity(), x[77777] = std::nanf("");
+    const auto run = [&](const Execution& execution) {
+      std::vector<std::int64_t> counts(static_cast<std::size_t>(2 * bin_side));
+      const Statistics found = gather(x.data(), n, -161, counts.data(), execution);
+      counts.insert(counts.end(), {std::bit_cast<std::int32_t>(found.lo), std::bit_cast<std::int32_t>(found.hi),
+                                   found.finite, found.zeros, found.nan, found.inf, found.exponent});
+      return counts;
+    };
+    const std::vector<std::int64_t> expected = run({Isa::portable, 1});
+    for (const IsaInfo& info : isa_infos()) {
+      for (const int threads : {1, 3}) {
+        if (info.supported) count("statistics", n, run({info.isa, threads}) == expected ? 0 : 1);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace halfeven::native
 
@@ -138,6 +170,7 @@ int main(int argc, char** argv) {
   check_quantize_kernels();
   check_requantize_kernels();
   check_engine();
+  check_statistics();
   std::printf("%lld comparisons, %lld differences\n", static_cast<long long>(compared),
               static_cast<long long>(differences));
   return differences == 0 ? 0 : 1;

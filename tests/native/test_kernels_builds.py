@@ -27,8 +27,11 @@ class Check:
 
 KERNELS = Check(
     "kernels_check",
-    ("quantize", "dequantize", "requantize"),
-    ("engine/cpu", "engine/elementwise", "engine/thread_pool", "exhaustive/quantize", "exhaustive/requantize"),
+    ("quantize", "dequantize", "requantize", "statistics"),
+    (
+        *("engine/cpu", "engine/elementwise", "engine/statistics", "engine/thread_pool"),
+        *("exhaustive/quantize", "exhaustive/requantize"),
+    ),
 )
 PRODUCTS = Check(
     "products_check", ("igemm", "depthwise"), ("engine/cpu", "kernels/igemm/weights", "kernels/depthwise/weights")

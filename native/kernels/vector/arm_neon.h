@@ -8,6 +8,22 @@
 namespace halfeven::native {
 namespace {
 
+// For each set of four lanes, the bytes of those in it first.
+struct KeptFirst {
+  std::uint8_t bytes[16][16] = {};
+  constexpr KeptFirst() {
+    for (int kept = 0; kept < 16; ++kept) {
+      int n = 0;
+      for (int lane = 0; lane < 4; ++lane) {
+        for (int byte = 0; byte < 4 && (kept >> lane & 1); ++byte) {
+          bytes[kept][n++] = static_cast<std::uint8_t>(4 * lane + byte);
+        }
+      }
+    }
+  }
+};
+constexpr KeptFirst kept_first;
+
 struct Vector {
   using Floats = float32x4_t;
   using Ints = int32x4_t;
@@ -35,6 +51,9 @@ struct Vector {
   static Floats fma(Floats a, Floats b, Floats c) { return vfmaq_f32(c, a, b); }   // a * b + c
   static Floats fnma(Floats a, Floats b, Floats c) { return vfmsq_f32(c, a, b); }  // c - a * b
   static Floats clamp(Floats v, Floats lo, Floats hi) { return vminq_f32(vmaxq_f32(v, lo), hi); }
+  // The other where one of them is NaN.
+  static Floats least(Floats a, Floats b) { return vminnmq_f32(a, b); }
+  static Floats greatest(Floats a, Floats b) { return vmaxnmq_f32(a, b); }
   static Floats with_sign_of(Floats magnitude, Floats v) { return vbslq_f32(vdupq_n_u32(0x80000000u), v, magnitude); }
   static bool any_nan(const Floats (&v)[4]) {
     const uint32x4_t numbers = vandq_u32(vandq_u32(vceqq_f32(v[0], v[0]), vceqq_f32(v[1], v[1])),
@@ -54,6 +73,9 @@ struct Vector {
   static Ints add(Ints a, Ints b) { return vaddq_s32(a, b); }
   static Ints subtract(Ints a, Ints b) { return vsubq_s32(a, b); }
   static Ints bit_and(Ints a, Ints b) { return vandq_s32(a, b); }
+  static Ints bit_or(Ints a, Ints b) { return vorrq_s32(a, b); }
+  static Ints least(Ints a, Ints b) { return vminq_s32(a, b); }
+  static Ints bits(Floats v) { return vreinterpretq_s32_f32(v); }
   // 0 <= n < 256; from 32 on a left shift gives 0 and a right shift the sign.
   static Ints shift_left(Ints a, Ints n) { return vshlq_s32(a, vminq_s32(n, vdupq_n_s32(32))); }
   static Ints shift_right(Ints a, Ints n) { return vshlq_s32(a, vnegq_s32(vminq_s32(n, vdupq_n_s32(32)))); }
@@ -67,6 +89,15 @@ struct Vector {
   }
   // floor(a * b / 2^31 + 1/2), b >= 0
   static Ints doubling_high_multiply(Ints a, Ints b) { return vqrdmulhq_s32(a, b); }
+
+  // Stores the lanes of `v` where `x` is not zero side by side, and something in the others; returns how many.
+  static int append_where_not_zero(std::int32_t* p, Ints v, Floats x) {
+    const uint32x4_t weights = {1, 2, 4, 8};
+    const std::uint32_t kept = vaddvq_u32(vbicq_u32(weights, vceqzq_f32(x)));
+    const uint8x16_t order = vld1q_u8(kept_first.bytes[kept]);
+    vst1q_s32(p, vreinterpretq_s32_u8(vqtbl1q_u8(vreinterpretq_u8_s32(v), order)));
+    return __builtin_popcount(kept);
+  }
 
   static Doubles to_doubles(Ints v) {
     return {vcvtq_f64_s64(vmovl_s32(vget_low_s32(v))), vcvtq_f64_s64(vmovl_high_s32(v))};

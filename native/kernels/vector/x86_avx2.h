@@ -9,6 +9,20 @@
 namespace halfeven::native {
 namespace {
 
+// For each set of eight lanes, those in it first.
+struct KeptFirst {
+  std::uint8_t lanes[256][8] = {};
+  constexpr KeptFirst() {
+    for (int kept = 0; kept < 256; ++kept) {
+      int n = 0;
+      for (std::uint8_t lane = 0; lane < 8; ++lane) {
+        if (kept >> lane & 1) lanes[kept][n++] = lane;
+      }
+    }
+  }
+};
+constexpr KeptFirst kept_first;
+
 struct Vector {
   using Floats = __m256;
   using Ints = __m256i;
@@ -36,6 +50,9 @@ struct Vector {
   static Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }    // a * b + c
   static Floats fnma(Floats a, Floats b, Floats c) { return _mm256_fnmadd_ps(a, b, c); }  // c - a * b
   static Floats clamp(Floats v, Floats lo, Floats hi) { return _mm256_min_ps(_mm256_max_ps(v, lo), hi); }
+  // The second where one of them is NaN.
+  static Floats least(Floats a, Floats b) { return _mm256_min_ps(a, b); }
+  static Floats greatest(Floats a, Floats b) { return _mm256_max_ps(a, b); }
   static Floats with_sign_of(Floats magnitude, Floats v) {
     return _mm256_or_ps(magnitude, _mm256_and_ps(v, _mm256_set1_ps(-0.0f)));
   }
@@ -56,6 +73,9 @@ struct Vector {
   static Ints add(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
   static Ints subtract(Ints a, Ints b) { return _mm256_sub_epi32(a, b); }
   static Ints bit_and(Ints a, Ints b) { return _mm256_and_si256(a, b); }
+  static Ints bit_or(Ints a, Ints b) { return _mm256_or_si256(a, b); }
+  static Ints least(Ints a, Ints b) { return _mm256_min_epi32(a, b); }
+  static Ints bits(Floats v) { return _mm256_castps_si256(v); }
   static Ints shift_left(Ints a, Ints n) { return _mm256_sllv_epi32(a, n); }
   static Ints shift_right(Ints a, Ints n) { return _mm256_srav_epi32(a, n); }
   static Ints bit_xor(Ints a, Ints b) { return _mm256_xor_si256(a, b); }
@@ -70,6 +90,14 @@ struct Vector {
     const Ints even = _mm256_add_epi64(_mm256_mul_epi32(a, b), half);
     const Ints odd = _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32)), half);
     return _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xaa);
+  }
+
+  // Stores the lanes of `v` where `x` is not zero side by side, and something in the others; returns how many.
+  static int append_where_not_zero(std::int32_t* p, Ints v, Floats x) {
+    const int kept = _mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NEQ_UQ));
+    const Ints order = _mm256_cvtepu8_epi32(load_64(kept_first.lanes[kept]));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permutevar8x32_epi32(v, order));
+    return _mm_popcnt_u32(static_cast<unsigned int>(kept));
   }
 
   static Doubles to_doubles(Ints v) {

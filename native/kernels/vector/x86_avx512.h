@@ -36,6 +36,9 @@ struct Vector {
   static Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }    // a * b + c
   static Floats fnma(Floats a, Floats b, Floats c) { return _mm512_fnmadd_ps(a, b, c); }  // c - a * b
   static Floats clamp(Floats v, Floats lo, Floats hi) { return _mm512_min_ps(_mm512_max_ps(v, lo), hi); }
+  // The second where one of them is NaN.
+  static Floats least(Floats a, Floats b) { return _mm512_min_ps(a, b); }
+  static Floats greatest(Floats a, Floats b) { return _mm512_max_ps(a, b); }
   static Floats with_sign_of(Floats magnitude, Floats v) {
     return _mm512_or_ps(magnitude, _mm512_and_ps(v, _mm512_set1_ps(-0.0f)));
   }
@@ -53,6 +56,9 @@ struct Vector {
   static Ints add(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
   static Ints subtract(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
   static Ints bit_and(Ints a, Ints b) { return _mm512_and_si512(a, b); }
+  static Ints bit_or(Ints a, Ints b) { return _mm512_or_si512(a, b); }
+  static Ints least(Ints a, Ints b) { return _mm512_min_epi32(a, b); }
+  static Ints bits(Floats v) { return _mm512_castps_si512(v); }
   static Ints shift_left(Ints a, Ints n) { return _mm512_sllv_epi32(a, n); }
   static Ints shift_right(Ints a, Ints n) { return _mm512_srav_epi32(a, n); }
   static Ints bit_xor(Ints a, Ints b) { return _mm512_xor_si512(a, b); }
@@ -69,6 +75,13 @@ struct Vector {
     const Ints even = _mm512_add_epi64(_mm512_mul_epi32(a, b), half);
     const Ints odd = _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32)), half);
     return _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 31), 0xaaaa, _mm512_slli_epi64(odd, 1));
+  }
+
+  // Stores the lanes of `v` where `x` is not zero side by side, and something in the others; returns how many.
+  static int append_where_not_zero(std::int32_t* p, Ints v, Floats x) {
+    const __mmask16 kept = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    _mm512_storeu_si512(p, _mm512_maskz_compress_epi32(kept, v));
+    return _mm_popcnt_u32(kept);
   }
 
   static Doubles to_doubles(Ints v) {

@@ -9,6 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from halfeven.errors import ModelError
+from halfeven.ops.statistics import Gathering
 from halfeven.ptq.segments import tap
 from halfeven.ranges import Histogram, MinMax, Statistics
 
@@ -42,12 +43,11 @@ def calibrate(
         If onnxruntime cannot run the model, or it computes NaN from a sample: naming tensor, node and sample.
     """
     tapped = tap(model, tensors)
-    seen: dict[str, Statistics] = {name: kind() for name in tensors}
+    seen = {name: Gathering(kind) for name in tensors}
 
     def see(name: str, array: np.ndarray) -> None:
-        seen[name] = seen[name].update(array)
-        if seen[name].nan:
-            raise _not_a_number(model, name, seen[name].nan, count)
+        if nan := seen[name].add(array):
+            raise _not_a_number(model, name, nan, count)
 
     count = 0
     for sample in samples:
@@ -55,7 +55,7 @@ def calibrate(
         count += 1
         if progress is not None:
             progress(count, total)
-    return seen, count
+    return {name: gathering.statistics for name, gathering in seen.items()}, count
 
 
 def _not_a_number(model: ir.Model, name: str, nan: int, sample: int) -> ModelError:
