@@ -12,6 +12,7 @@
 #include "bindings/arguments.h"
 #include "bindings/program.h"
 #include "engine/cpu.h"
+#include "engine/peak.h"
 #include "engine/plan/boundary_steps.h"
 #include "engine/plan/conv_steps.h"
 #include "engine/plan/function_steps.h"
@@ -285,6 +286,17 @@ void bind_engine(nb::module_& m) {
   using nb::arg;
   m.def("default_threads", &native::default_threads,
         "The processors that this process may use, or what HALFEVEN_NUM_THREADS says.");
+  m.def(
+      "peak_operations_per_second",
+      [](int isa, int threads) {
+        const native::Isa chosen = native::isa_from_index(isa);
+        if (threads < 0) throw nb::value_error("threads must be 0 (all processors) or a positive number");
+        const int count = threads > 0 ? threads : native::default_threads();
+        const nb::gil_scoped_release release;
+        return native::peak_operations_per_second(chosen, count);
+      },
+      arg("isa") = -1, arg("threads") = 0,
+      "Multiplications and additions of bytes a second, on registers alone: measured, in a quarter of a second.");
   nb::class_<native::PackedWeights>(m, "ProductWeights", "Weights of a product, packed for an instruction set.")
       .def("__init__", &new_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"), arg("multiplier"),
            arg("isa") = -1)

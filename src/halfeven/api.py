@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from halfeven.ptq.choice import RangeChoice
     from halfeven.ptq.plan import Config, Plan
     from halfeven.ptq.quantize import Progress, PtqResult
+    from halfeven.report.bench.benchmark import Benchmark
     from halfeven.report.comparison import Comparison
     from halfeven.report.sensitivity import Sensitivity, Trial
 
@@ -187,6 +188,43 @@ class QuantizedModel:
         chosen = trials_named(trials)
         return sensitivity(self.program, self._graph, float_model, data, trials=chosen, limit=limit, progress=progress)
 
+    def bench(
+        self,
+        feeds: Mapping[str, ArrayLike] | None = None,
+        *,
+        shapes: Mapping[str, Sequence[int]] | None = None,
+        threads: int | None = None,
+        against: Sequence[str] = (),
+        seconds: float = 3.0,
+    ) -> Benchmark:
+        """Measure this model in the native engine on this machine, and the same file in other runtimes.
+
+        Parameters
+        ----------
+        feeds : one array an input; None for noise of the model's shapes, or of ``shapes`` where sizes are free.
+        threads : of every engine, None for every core.
+        against : "onnxruntime", "openvino" or both.
+        seconds : of timing, about, for each engine.
+
+        Raises
+        ------
+        ParameterError, DataError, UnavailableError
+            If an input, a shape or a peer is not there.
+        """
+        from halfeven.interop import to_bytes  # noqa: PLC0415
+        from halfeven.report.bench.benchmark import benchmark  # noqa: PLC0415
+        from halfeven.report.bench.inputs import noise  # noqa: PLC0415
+        from halfeven.report.bench.peers import check_peers  # noqa: PLC0415
+
+        _check_threads(threads)
+        check_peers(tuple(against))
+        if feeds is None:
+            feeds = noise(self.inputs, {name: tuple(shape) for name, shape in (shapes or {}).items()})
+        values = {p.name: _checked_real(p, feeds) for p in self._named(feeds)}
+        return benchmark(
+            self.program, to_bytes(self._graph), values, threads=threads or 0, against=against, seconds=seconds
+        )
+
     def _named(self, feeds: Mapping[str, ArrayLike]) -> tuple[Port, ...]:
         names = [p.name for p in self.inputs]
         missing, extra = [n for n in names if n not in feeds], [n for n in feeds if n not in names]
@@ -204,9 +242,13 @@ class QuantizedModel:
         return run_session(self._session[1], values)
 
 
-def _backend(name: str, threads: int | None) -> execute.Backend:
+def _check_threads(threads: int | None) -> None:
     if threads is not None and threads < 1:
         raise ParameterError(f"threads must be at least 1, or None for every core: {threads}")
+
+
+def _backend(name: str, threads: int | None) -> execute.Backend:
+    _check_threads(threads)
     if name == "native":
         return execute.native_backend(threads)
     if name == "reference":

@@ -29,8 +29,11 @@ def assert_same(got: Any, expected: Any, note: str = "") -> None:
 
 
 def batch_of(feeds: dict[str, Any], count: int) -> dict[str, Any]:
-    """Samples that differ: the first one, scaled."""
-    return {n: np.concatenate([a[:1] * np.float32(0.5 + k / 4) for k in range(count)]) for n, a in feeds.items()}
+    """Samples that differ: the first one, its elements moved on."""
+    return {
+        n: np.concatenate([np.roll(a[:1].ravel(), k).reshape(a[:1].shape) for k in range(count)])
+        for n, a in feeds.items()
+    }
 
 
 def check_batch(seed: int) -> bool:

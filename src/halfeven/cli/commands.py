@@ -14,6 +14,7 @@ SHORT_HELP = {
     "verify": "Run every backend on the same data, bit by bit.",
     "compare": "Hold each layer against the float model.",
     "inspect": "Show what a quantized model is made of.",
+    "bench": "Measure speed and memory, beside other runtimes.",
     "info": "Show version, instruction sets, packages.",
     "demo": "Do the main job on real models and data.",
 }

@@ -71,6 +71,10 @@ class Engine:
         """The plans made so far, the last used at the end."""
         return tuple(self._plans.values())
 
+    def plan_for(self, values: Mapping[str, Array], wanted: Sequence[str], threads: int = 0) -> Planned:
+        """The plan of these inputs, all samples at once."""
+        return self._plan(self._arrays(values), values, wanted, threads)[0]
+
     @property
     def weight_bytes(self) -> int:
         """Of the packed weights, shared by all plans."""

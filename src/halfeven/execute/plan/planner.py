@@ -46,10 +46,12 @@ class Planned:
     Attributes
     ----------
     per_sample : the one stage, where it may run sample by sample: planned for one sample, and samples do not mix.
+    shapes : of every tensor.
     """
 
     stages: tuple[PlannedStage, ...]
-    per_sample: NativeStage | None = None
+    per_sample: NativeStage | None
+    shapes: Mapping[str, Shape]
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -110,7 +112,7 @@ class Planner:
             self._step(instruction)
             stage, first = self._open(), k + 1
         self._close(stage, first, len(self._todo))
-        return Planned(tuple(self._stages), self._per_sample())
+        return Planned(tuple(self._stages), self._per_sample(), self._shapes)
 
     def _per_sample(self) -> NativeStage | None:
         if len(self._stages) != 1 or not isinstance(self._stages[0], NativeStage):
@@ -128,6 +130,7 @@ class Planner:
     def _step(self, instruction: Instruction) -> None:
         step = StepStage(instruction)
         step.run(self._arrays, self._threads)
+        self._shapes.update((name, self._arrays[name].shape) for name in results(instruction))
         self._stages.append(step)
 
     def _open(self) -> Stage:

@@ -1,0 +1,72 @@
+"""A Benchmark as the rows of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from halfeven.report.bench.benchmark import OURS, Benchmark
+from halfeven.report.bench.layers import LayerTime
+
+ENGINE_COLUMNS = ("engine", "median", "best", "samples/s", "halfeven / it", "best / best")
+LAYER_COLUMNS = ("layer", "", "time", "share", "MMACs", "GOPS", "of peak")
+
+
+def engine_rows(found: Benchmark) -> list[tuple[str, ...]]:
+    """One row an engine."""
+    return [_engine_row(found, name) for name in found.times]
+
+
+def _engine_row(found: Benchmark, name: str) -> tuple[str, ...]:
+    times = found.times[name]
+    ratios = ("", "") if name == OURS else (f"{found.ratio(name):.2f}", f"{found.own.best_s / times.best_s:.2f}")
+    speed = found.samples / times.median_s
+    return name, milliseconds(times.median_s), milliseconds(times.best_s), f"{speed:.1f}", *ratios
+
+
+def layer_rows(found: Benchmark, most: int) -> list[tuple[str, ...]]:
+    """The ``most`` slowest layers, slowest first."""
+    total = sum(layer.seconds or 0.0 for layer in found.layers)
+    slowest = sorted(found.layers, key=lambda layer: -(layer.seconds or 0.0))
+    return [_layer_row(layer, total, found.peak) for layer in slowest[:most]]
+
+
+def _layer_row(layer: LayerTime, total: float, peak: float) -> tuple[str, ...]:
+    if layer.seconds is None:
+        return layer.kind, layer.name, "outside the engine", "", _millions(layer.macs), "", ""
+    speed = layer.operations_per_second
+    rates = ("", "") if speed is None else (f"{speed / 1e9:.0f}", f"{speed / peak:.0%}")
+    share = f"{layer.seconds / total:.1%}" if total else ""
+    return layer.kind, layer.name, f"{layer.seconds * 1e6:.1f} us", share, _millions(layer.macs), *rates
+
+
+def _millions(macs: int) -> str:
+    return f"{macs / 1e6:.2f}" if macs else ""
+
+
+def milliseconds(seconds: float) -> str:
+    """A duration, with three digits."""
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def summary_lines(found: Benchmark) -> Sequence[str]:
+    """What the tables do not say."""
+    shapes = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in found.shapes.items())
+    mib = 1 << 20
+    parts = found.footprint
+    lines = [
+        f"{shapes}; {found.threads} thread(s), {found.isa}",
+        (
+            f"{found.macs / 1e6:.1f} million multiply-accumulates a run: {found.share_of_peak:.0%} of this machine's "
+            f"integer peak, {found.peak / 1e9:.0f} GOPS on registers alone"
+        ),
+        (
+            f"memory of a run: {parts.total / mib:.1f} MiB = {parts.weights / mib:.1f} packed weights "
+            f"+ {parts.arena / mib:.1f} tensors + {parts.tables / mib:.1f} tables"
+        ),
+    ]
+    if len(found.times) > 1:
+        lines.append(
+            "Peers run this very file, which may not be what suits them best (onnxruntime leaves Relu and Clip behind "
+            "symmetric codes in float). Rounds are interleaved; threads of onnxruntime do not spin between runs."
+        )
+    return lines

@@ -1,0 +1,133 @@
+"""What a benchmark states is so: all layers, all multiply-accumulates; peers that are missing are named."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import numpy_helper
+from small_models import cnn, images, not_integer
+from typer.testing import CliRunner
+
+import halfeven
+from halfeven import _native
+from halfeven.cli import app
+from halfeven.errors import DataError, HalfevenError, ParameterError, UnavailableError
+from halfeven.interop.unsigned import unsigned_activations
+from halfeven.report.bench.peers import open_peers
+from halfeven.report.bench.text import engine_rows, layer_rows, summary_lines
+from halfeven.report.bench.timing import LEAST_ROUNDS, interleaved
+
+
+@pytest.fixture(scope="module")
+def model() -> halfeven.QuantizedModel:
+    return halfeven.quantize_model(cnn(), {"image": images(4)})
+
+
+def test_layers_are_those_of_the_program(model: halfeven.QuantizedModel) -> None:
+    found = model.bench(threads=1, against=["onnxruntime"], seconds=0)
+    conv = 6 * 6 * 8 * 27 + 6 * 6 * 8 * 9  # 3x3, then depthwise 3x3
+    assert found.macs == conv + 8 * 5
+    assert {layer.name for layer in found.layers if layer.macs} == {"c1", "c2", "d"}
+    assert all(layer.seconds is not None and layer.seconds > 0 for layer in found.layers)
+    assert found.isa == _native.active_isa()
+    assert found.footprint.total == found.footprint.weights + found.footprint.arena + found.footprint.tables
+    assert min(found.footprint.weights, found.footprint.arena, found.footprint.tables) > 0
+    assert set(found.times) == {"halfeven", "onnxruntime", "onnxruntime, unsigned activations"}
+    assert found.ratio("halfeven") == 1
+    assert len(engine_rows(found)) == 3
+    assert len(layer_rows(found, 2)) == 2
+    assert "of this machine's integer peak" in summary_lines(found)[1]
+
+
+def test_parts_outside_the_engine_are_shown() -> None:
+    x = np.random.default_rng(0).normal(0, 1, (8, 4)).astype(np.float32)
+    found = halfeven.quantize_model(not_integer(), {"x": x}).bench(threads=1, seconds=0)
+    assert [layer.name for layer in found.layers if layer.seconds is None]
+    assert any(row[2] == "outside the engine" for row in layer_rows(found, 99))
+
+
+def test_rounds_go_on_until_the_budget_is_spent_and_take_turns() -> None:
+    turns: list[str] = []
+    runs = {name: lambda name=name: turns.append(name) or time.sleep(0.02) for name in "ab"}
+    times = interleaved(runs, 0)
+    assert {len(t.rounds_s) for t in times.values()} == {LEAST_ROUNDS}
+    assert all(t.best_s <= t.median_s for t in times.values())
+    assert re.fullmatch("ab" + "(a+b+)" * LEAST_ROUNDS, "".join(turns))
+
+
+def test_unsigned_activations_mean_the_same(model: halfeven.QuantizedModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "m.onnx")
+    signed = onnx.load(tmp_path / "m.onnx")
+    unsigned = unsigned_activations(signed)
+    assert unsigned is not None
+    onnx.checker.check_model(unsigned)
+    used = {name for node in unsigned.graph.node if node.op_type == "QuantizeLinear" for name in node.input[2:]}
+    types = {t.name: numpy_helper.to_array(t).dtype for t in unsigned.graph.initializer}
+    assert {types[name] for name in used} == {np.dtype(np.uint8)}
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    feeds = {"image": images(3, seed=9)}
+    a, b = (
+        ort.InferenceSession(m.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(None, feeds)[0]
+        for m in (signed, unsigned)
+    )
+    np.testing.assert_array_equal(a, b)
+    assert unsigned_activations(unsigned) is None
+
+
+def test_shapes_of_free_sizes_must_be_given() -> None:
+    net = cnn()
+    for k in (2, 3):
+        net.graph.input[0].type.tensor_type.shape.dim[k].dim_param = f"S{k}"
+    model = halfeven.quantize_model(net, {"image": images(4)})
+    with pytest.raises(ParameterError, match=r"input 'image' has free sizes .*image=1x3x224x224"):
+        model.bench(seconds=0)
+    found = model.bench(shapes={"image": (2, 3, 20, 16)}, seconds=0)
+    assert found.shapes == {"image": (2, 3, 20, 16)}
+    assert found.samples == 2
+    with pytest.raises(ParameterError, match="there is no input 'picture': inputs are image"):
+        model.bench(shapes={"picture": (1, 3, 8, 8)})
+    with pytest.raises(DataError, match="takes shape"):
+        model.bench(shapes={"image": (1, 4, 20, 16)})
+
+
+def test_peers_are_named(model: halfeven.QuantizedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ParameterError, match="there is no peer 'tvm': one of onnxruntime, openvino"):
+        model.bench(against=["tvm"])
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(UnavailableError, match="the peer openvino is not installed: pip install openvino"):
+        model.bench(against=["openvino"])
+    with pytest.raises(HalfevenError, match="onnxruntime refuses the model"):
+        open_peers(("onnxruntime",), onnx.helper.make_model(onnx.GraphProto()).SerializeToString(), {}, 1)
+
+
+def test_the_command_prints_tables(model: halfeven.QuantizedModel, tmp_path: Path) -> None:
+    path = str(tmp_path / "m.onnx")
+    model.save(path)
+    arguments = ["bench", path, "--threads", "1", "--against", "onnxruntime", "--seconds", "0", "--layers", "3"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    for text in ("image 1x3x12x12; 1 thread(s)", "packed weights", "halfeven / it", "slowest layers", "of peak"):
+        assert text in done.output
+    np.savez(tmp_path / "in.npz", image=images(2))
+    done = CliRunner().invoke(app, ["bench", path, "--input", str(tmp_path / "in.npz"), "--seconds", "0"])
+    assert "image 2x3x12x12" in done.output
+    for wrong in ("image", "=1x2", "image=1xA", "image=1,2"):
+        refused = CliRunner().invoke(app, ["bench", path, "--shape", wrong])
+        assert isinstance(refused.exception, ParameterError)
+        assert "NAME=1x3x224x224 was expected" in str(refused.exception)
+
+
+def test_the_peak_is_above_what_any_layer_does() -> None:
+    for k, (_, _, supported) in enumerate(_native.isa_names()):
+        if supported:
+            assert _native.peak_operations_per_second(k, 1) > 1e8
+    with pytest.raises(ValueError, match="threads"):
+        _native.peak_operations_per_second(-1, -1)
