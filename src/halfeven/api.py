@@ -6,11 +6,11 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from halfeven.errors import DataError, ModelError, NotANumberError, ParameterError, UnavailableError
+from halfeven.errors import DataError, ModelError, ParameterError, UnavailableError
 from halfeven.execute import run as execute
+from halfeven.execute.boundary import codes_input, deliver, quantized_at_once, real_input, rooms
 from halfeven.execute.engine import Engine
 from halfeven.ir.program import Port, Program
 from halfeven.numerics.profile import JOURNEY6, ONNXRUNTIME, Profile, get_profile
@@ -48,6 +48,7 @@ class QuantizedModel:
         self._graph = graph
         self._session: Any = None
         self._engine = Engine(program)
+        self._nan_counted = quantized_at_once(program)
         self.program = program
         self.source = source
         self.ptq = ptq
@@ -78,28 +79,40 @@ class QuantizedModel:
         write_model(self._graph, path)
 
     def run(
-        self, feeds: Mapping[str, ArrayLike], backend: str = "native", threads: int | None = None
+        self,
+        feeds: Mapping[str, Any],
+        backend: str = "native",
+        threads: int | None = None,
+        into: Mapping[str, Any] | None = None,
     ) -> dict[str, Array]:
         """Outputs by name, float32 at the boundary.
 
         Parameters
         ----------
-        feeds : one array an input; float64 is rounded once to float32.
+        feeds : one array an input; float64 is rounded once to float32. CPU tensors of any library with DLPack (PyTorch)
+            are read in place.
         backend : native, reference, torch (these three give the same bits) or onnxruntime.
         threads : None for every core.
+        into : arrays or CPU tensors that take results, by output; the results returned are views of them.
 
         Raises
         ------
         DataError
-            If a name, shape or type does not fit; NotANumberError if an input holds NaN.
+            If a name, shape or type does not fit; NotANumberError if an input holds NaN; ResourceError if the run needs
+            more memory than there is. The model stays usable.
         """
-        values = {p.name: _checked_real(p, feeds) for p in self._named(feeds)}
+        values = self._real_inputs(feeds, counted=backend != "onnxruntime")
+        places = rooms(into or {}, {p.name: p.dtype for p in self.outputs})
         if backend == "onnxruntime":
-            return self._run_onnxruntime(values, threads)
-        return self._run(values, [p.name for p in self.outputs], backend, threads)
+            found = self._run_onnxruntime(values, threads)
+        else:
+            found = self._run(values, [p.name for p in self.outputs], backend, threads, places)
+        for name, place in places.items():
+            deliver(name, found[name], place)
+        return found | places
 
     def run_codes(
-        self, feeds: Mapping[str, ArrayLike], backend: str = "native", threads: int | None = None
+        self, feeds: Mapping[str, Any], backend: str = "native", threads: int | None = None
     ) -> dict[str, Array]:
         """Integer codes in and out, by the names of the model's inputs and outputs: no boundary nodes.
 
@@ -109,17 +122,28 @@ class QuantizedModel:
             raise ParameterError(
                 "run_codes has the backends native, reference and torch: ONNX Runtime starts from floats"
             )
-        values = {p.codes or p.name: _checked_codes(p, feeds) for p in self._named(feeds)}
+        values = {p.codes or p.name: codes_input(p, feeds[p.name]) for p in self._named(feeds)}
         wanted = [p.codes or p.name for p in self.outputs]
         found = self._run(values, wanted, backend, threads)
         return {p.name: found[p.codes or p.name] for p in self.outputs}
 
+    def _real_inputs(self, feeds: Mapping[str, Any], *, counted: bool) -> dict[str, Array]:
+        return {
+            p.name: real_input(p, feeds[p.name], nan_counted=counted and p.name in self._nan_counted)
+            for p in self._named(feeds)
+        }
+
     def _run(
-        self, values: Mapping[str, Array], wanted: Sequence[str], backend: str, threads: int | None
+        self,
+        values: Mapping[str, Array],
+        wanted: Sequence[str],
+        backend: str,
+        threads: int | None,
+        into: Mapping[str, Array] | None = None,
     ) -> dict[str, Array]:
         chosen = _backend(backend, threads)
         if backend == "native":
-            return self._engine.run(values, wanted, threads or 0)
+            return self._engine.run(values, wanted, threads or 0, into)
         return execute.run_program(self.program, values, wanted, chosen)
 
     def compare(
@@ -220,12 +244,12 @@ class QuantizedModel:
         check_peers(tuple(against))
         if feeds is None:
             feeds = noise(self.inputs, {name: tuple(shape) for name, shape in (shapes or {}).items()})
-        values = {p.name: _checked_real(p, feeds) for p in self._named(feeds)}
+        values = self._real_inputs(feeds, counted=True)
         return benchmark(
             self.program, to_bytes(self._graph), values, threads=threads or 0, against=against, seconds=seconds
         )
 
-    def _named(self, feeds: Mapping[str, ArrayLike]) -> tuple[Port, ...]:
+    def _named(self, feeds: Mapping[str, Any]) -> tuple[Port, ...]:
         names = [p.name for p in self.inputs]
         missing, extra = [n for n in names if n not in feeds], [n for n in feeds if n not in names]
         if missing or extra:
@@ -255,44 +279,10 @@ def _backend(name: str, threads: int | None) -> execute.Backend:
         return execute.reference_backend()
     if name == "torch":
         try:
-            return execute.torch_backend()
+            return execute.torch_backend(threads=threads)
         except ImportError:
             raise UnavailableError("backend torch needs PyTorch: pip install 'halfeven[torch]'", name="torch") from None
     raise ParameterError(f"no backend is named {name!r}: one of {', '.join(BACKENDS)} was expected")
-
-
-def _checked_real(port: Port, feeds: Mapping[str, ArrayLike]) -> Array:
-    a = np.asarray(feeds[port.name])
-    if port.dtype == np.float32 and a.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            a = a.astype(np.float32, copy=False)
-    if a.dtype != port.dtype:
-        raise DataError(f"input '{port.name}' takes {port.dtype}, not {a.dtype}")
-    _check_shape(port, a)
-    if a.dtype.kind == "f" and np.isnan(a).any():
-        raise NotANumberError(int(np.isnan(a).sum()), port.name)
-    return a
-
-
-def _checked_codes(port: Port, feeds: Mapping[str, ArrayLike]) -> Array:
-    if port.params is None:
-        return _checked_real(port, feeds)
-    a = np.asarray(feeds[port.name])
-    if a.dtype != port.params.qtype.storage:
-        raise DataError(f"input '{port.name}' takes codes of {port.params.qtype.storage}, not {a.dtype}")
-    _check_shape(port, a)
-    return a
-
-
-def _check_shape(port: Port, a: Array) -> None:
-    if port.shape is None:
-        return
-    fits = len(port.shape) == a.ndim and all(
-        not isinstance(n, int) or n == m for n, m in zip(port.shape, a.shape, strict=True)
-    )
-    if not fits:
-        expected = ", ".join(map(str, port.shape))
-        raise DataError(f"input '{port.name}' takes shape ({expected}), not {a.shape}")
 
 
 def quantize_model(

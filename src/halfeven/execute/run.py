@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +20,16 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Backend:
-    """Executes instructions: ``step(instruction, arrays)`` in its own arrays, with the way in and out of NumPy."""
+    """Executes instructions: ``step(instruction, arrays)`` in its own arrays, with the way in and out of NumPy.
+
+    ``during`` makes what surrounds a run.
+    """
 
     name: str
     step: Callable[[Instruction, Sequence[Any]], tuple[Any, ...]]
     from_numpy: Callable[[Array], Any]
     to_numpy: Callable[[Any], Array]
+    during: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 def run_program(
@@ -40,6 +45,11 @@ def run_program(
     HalfevenError
         With the instruction's name, when one fails.
     """
+    with backend.during():
+        return _run(program, values, wanted, backend)
+
+
+def _run(program: Program, values: Mapping[str, Array], wanted: Sequence[str], backend: Backend) -> dict[str, Array]:
     todo = _needed(program, set(values), wanted)
     alive: dict[str, Any] = {name: backend.from_numpy(a) for name, a in values.items()}
     for name in {n for k in todo for n in operands(program.instructions[k])} | set(wanted):
@@ -106,8 +116,14 @@ def native_backend(threads: int | None = None) -> Backend:
     )
 
 
-def torch_backend(device: str = "cpu") -> Backend:
-    """PyTorch on a device."""
+def torch_backend(device: str = "cpu", threads: int | None = None) -> Backend:
+    """PyTorch on a device; ``threads`` None for as many as PyTorch is set to."""
     from halfeven.execute import torch_backend as module  # noqa: PLC0415
 
-    return Backend("torch", module.step, lambda a: module.from_numpy(np.asarray(a), device), module.to_numpy)
+    return Backend(
+        "torch",
+        module.step,
+        lambda a: module.from_numpy(np.asarray(a), device),
+        module.to_numpy,
+        nullcontext if threads is None else lambda: module.on_threads(threads),
+    )

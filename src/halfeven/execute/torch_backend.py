@@ -5,7 +5,8 @@ Sums that torch cannot make fast in integers are made in floats that hold every 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import singledispatch
 from math import prod
@@ -60,6 +61,17 @@ def from_numpy(a: Array, device: str = "cpu") -> Tensor:
 def to_numpy(a: Tensor) -> Array:
     """Return the values as a NumPy array."""
     return np.asarray(a.cpu().numpy())
+
+
+@contextmanager
+def on_threads(threads: int) -> Iterator[None]:
+    """Let PyTorch use so many threads meanwhile."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @singledispatch
