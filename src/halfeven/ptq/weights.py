@@ -87,14 +87,22 @@ def weight_params(
     chosen = choose_params(lo, hi, qtype, axis=axis).scale.astype(np.float64)
     empty = (lo == 0) & (hi == 0)
     for_bias = np.max([np.zeros_like(chosen), *map(_least_scale, readers)], axis=0)
-    normal = max((float(SMALLEST_NORMAL) / min(r.s_in, 1.0) for r in readers), default=0.0)
     own = np.where(empty & (for_bias > 0), 0.0, chosen)  # choose_params gives 1 for an empty channel
-    scale = np.maximum(own, np.maximum(for_bias, normal))
+    scale = np.maximum(own, np.maximum(for_bias, _least_normal(readers)))
     raised = (scale > chosen) & ~empty
     if not raised.any():
         return AffineParams(scale, 0, qtype, axis), None
     factor = float((scale / chosen)[raised].max())
     return AffineParams(scale, 0, qtype, axis), Widened(readers[0].product.node, int(raised.sum()), factor)
+
+
+def least_scales(reader: Reader) -> F64:
+    """The least weight scale of each channel: one with which the bias can be stored, and ``S_in S`` is normal."""
+    return np.maximum(_least_scale(reader), _least_normal([reader]))
+
+
+def _least_normal(readers: Sequence[Reader]) -> float:
+    return max((float(SMALLEST_NORMAL) / min(r.s_in, 1.0) for r in readers), default=0.0)
 
 
 def _least_scale(reader: Reader) -> F64:

@@ -1,0 +1,130 @@
+"""Second-order weight rounding: codes and scales with which a layer's result, on the codes it reads, is nearest.
+
+Source: docs/math/weight-rounding.md. Frantar et al. 2022 (GPTQ, OBQ); Li et al. 2025 (GPTAQ) for the float target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven.ptq.algorithms.report import Change
+from halfeven.ptq.algorithms.stages import Refined, Tick
+from halfeven.ptq.algorithms.walk import Layer, Walk
+from halfeven.ptq.algorithms.weight_matrix import WeightMatrix, weight_matrix
+from halfeven.ptq.difference import Difference, Measure
+from halfeven.ptq.draft import Draft, bias_of
+from halfeven.ptq.keep import Sample
+from halfeven.ptq.placement import Product
+from halfeven.ptq.rounding.layer import Rounded, round_layer
+from halfeven.ptq.rounding.statistics import Moments
+from halfeven.ptq.weights import MOST_BIAS, Constant, Reader, least_scales
+
+FRACTION = 8  # bits below 1 that are kept of float inputs in steps of 8-bit codes; of wider codes none
+
+
+@dataclass(frozen=True)
+class SecondOrderRounding:
+    """Round each layer's weights for the least error at its result, in the integer run so far.
+
+    Attributes
+    ----------
+    samples : on how many.
+    damping : of the second moments, relative to their mean; None: what is best on the half of the samples that did not
+        choose the codes.
+    """
+
+    name: ClassVar[str] = "second-order-rounding"
+    samples: int = 64
+    damping: float | None = None
+
+    def round_weights(self, draft: Draft, samples: Sequence[Sample], tick: Tick) -> Refined:
+        """Layer by layer; a layer whose result in the integer run does not come nearer keeps the codes that it has."""
+        walk = Walk(draft, samples)
+        changes, left = [], []
+        for layer in walk:
+            try:
+                walk.draft, change = self._round(walk.draft, layer)
+                changes.append(change)
+            except _Left as reason:
+                left.append(f"{layer.product.node}: {reason}")
+            tick()
+        return Refined(walk.draft, tuple(changes), tuple(left))
+
+    def _round(self, draft: Draft, layer: Layer) -> tuple[Draft, Change]:
+        product, old = layer.product, layer.weight(draft)
+        if sum(p.weight == product.weight for p in draft.placement.products) > 1:
+            raise _Left("its weight is read by more than one product")
+        matrix = weight_matrix(draft, product)
+        if isinstance(matrix, str):
+            raise _Left(matrix)
+        halves = _moments(draft, layer, matrix)
+        if not halves[0].count:
+            raise _Left("it computes nothing on the samples")
+        reader = _reader(draft, product, matrix.channels)
+        rounded = round_layer(
+            halves, matrix.layer_weights(draft.arrays[product.weight], old, least_scales(reader)), self.damping
+        )
+        weight = matrix.constant(rounded, old)
+        made = draft.with_weights({product: weight})
+        made = made.with_biases({product: _bias(reader, matrix, halves[0] + halves[1], draft, weight)})
+        errors = [_error(layer, d) for d in (draft, made)]
+        if errors[1] >= errors[0]:
+            raise _Left(f"other codes bring its result no nearer ({errors[1]:.3g} of its energy, not {errors[0]:.3g})")
+        return made, Change(product.node, _words(old, weight, rounded), *errors)
+
+
+class _Left(Exception):  # noqa: N818  a decision, not an error
+    """Why a layer keeps its codes."""
+
+
+def _moments(draft: Draft, layer: Layer, matrix: WeightMatrix) -> tuple[Moments, Moments]:
+    """Of the samples at even places and of those at odd ones; of a single one both are the same."""
+    params = draft.activations.read_by(layer.product.node, layer.product.x)
+    step = float(params.scale)
+    fraction = FRACTION if params.qtype.bits <= FRACTION else 0
+    halves: list[Moments | None] = [None, None]
+    for k, (reads, real) in enumerate(zip(layer.reads, layer.float_reads, strict=True)):
+        q = matrix.rows(np.rint(reads.astype(np.float64) / step))
+        one = Moments.of(q, matrix.rows(real.astype(np.float64) / step), fraction)
+        so_far = halves[k % 2]
+        halves[k % 2] = one if so_far is None else so_far + one
+    first, second = halves
+    if first is None:
+        raise _Left("there are no samples")
+    return first, first if second is None else second
+
+
+def _reader(draft: Draft, product: Product, channels: int) -> Reader:
+    step = float(draft.activations.read_by(product.node, product.x).scale)
+    return Reader(product, step, bias_of(draft, product, channels))
+
+
+def _bias(reader: Reader, matrix: WeightMatrix, seen: Moments, draft: Draft, weight: Constant) -> NDArray[np.float32]:
+    """The bias that takes out the mean error."""
+    scale, _ = weight.params.expanded(weight.codes.shape)
+    real = [
+        matrix.matrix(a)
+        for a in (draft.arrays[reader.product.weight].astype(np.float64), weight.codes * scale.astype(np.float64))
+    ]
+    bias = reader.bias + reader.s_in * seen.shift(*real).reshape(-1)
+    if (np.abs(bias) > MOST_BIAS * reader.s_in * weight.params.scale.astype(np.float64).reshape(-1)).any():
+        raise _Left("the bias that its new codes need does not fit int32")
+    return bias.astype(np.float32)
+
+
+def _error(layer: Layer, draft: Draft) -> float:
+    both = zip(layer.expected, layer.results(draft), strict=True)
+    return Measure.SQNR.of(reduce(Difference.__add__, (Difference.between(f, q) for f, q in both)))
+
+
+def _words(old: Constant, new: Constant, rounded: Rounded) -> str:
+    scales = new.params.scale.astype(np.float64) / old.params.scale
+    moved = float(np.mean(np.abs(new.codes.astype(np.int64) - old.codes) > 0))
+    how = "nearest codes on other scales" if rounded.damping is None else f"damping {rounded.damping:g}"
+    return f"{moved:.0%} of its codes changed, scales {float(np.median(scales)):.2f} times as large, {how}"

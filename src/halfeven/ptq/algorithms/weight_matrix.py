@@ -1,0 +1,84 @@
+"""Weights of Conv, Gemm and MatMul as matrices (groups, rows, K), and their inputs as the rows that they multiply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halfeven.interop.values import is_op
+from halfeven.ir.window import Window
+from halfeven.lower.rules.window import read_window
+from halfeven.lower.site import NotLowered, Site
+from halfeven.numerics.params import AffineParams
+from halfeven.ptq.draft import Draft
+from halfeven.ptq.placement import Product
+from halfeven.ptq.rounding.columns import conv_rows, matrix_rows
+from halfeven.ptq.rounding.layer import LayerWeights, Rounded
+from halfeven.ptq.rounding.tiles import Reals
+from halfeven.ptq.weights import Constant
+
+
+@dataclass(frozen=True, eq=False)
+class WeightMatrix:
+    """How a product's weight is a matrix.
+
+    Attributes
+    ----------
+    shape : of the weight. group : of a convolution. window : of a convolution, else None.
+    axis : of the output channels.
+    """
+
+    shape: tuple[int, ...]
+    group: int
+    window: Window | None
+    axis: int
+
+    @property
+    def channels(self) -> int:
+        """Output channels."""
+        return self.shape[self.axis]
+
+    def matrix(self, weight: NDArray[np.generic]) -> Reals:
+        """(groups, rows, K) of an array of the weight's shape."""
+        first = np.moveaxis(weight, self.axis, 0).astype(np.float64)
+        return np.ascontiguousarray(first.reshape(self.group, self.channels // self.group, -1))
+
+    def array(self, matrix: Reals) -> Reals:
+        """Undo :meth:`matrix`."""
+        others = [n for k, n in enumerate(self.shape) if k != self.axis]
+        return np.moveaxis(matrix.reshape(self.channels, *others), 0, self.axis)
+
+    def rows(self, x: Reals) -> Reals:
+        """(groups, rows, K) of an input."""
+        return matrix_rows(x) if self.window is None else conv_rows(x, self.window, self.group)
+
+    def layer_weights(self, weight: NDArray[np.float32], old: Constant, least: Reals) -> LayerWeights:
+        """The weight to be rounded, whose codes are ``old`` now."""
+        scale = np.broadcast_to(old.params.scale.astype(np.float64), (self.channels,))
+        across = (self.group, self.channels // self.group, 1)
+        codes = old.params.qtype.qmin, old.params.qtype.qmax
+        floor = np.broadcast_to(least, (self.channels,)).reshape(across)
+        return LayerWeights(self.matrix(weight), codes, scale.reshape(across), floor)
+
+    def constant(self, rounded: Rounded, old: Constant) -> Constant:
+        """The found codes, as the weight is stored."""
+        params = AffineParams(rounded.scale.reshape(-1), 0, old.params.qtype, self.axis)
+        return Constant(np.ascontiguousarray(self.array(rounded.codes)).astype(old.codes.dtype), params)
+
+
+def weight_matrix(draft: Draft, product: Product) -> WeightMatrix | str:
+    """How the product's weight is a matrix; or why it is none here."""
+    node = next(n for n in draft.model.graph if n.name == product.node)
+    shape = draft.arrays[product.weight].shape
+    if is_op(node, "ConvTranspose"):
+        return "a transposed convolution keeps the nearest codes"
+    if not is_op(node, "Conv"):
+        return WeightMatrix(shape, 1, None, product.axis)
+    own = AffineParams(1.0)
+    try:
+        window = read_window(Site(node, None, "", own, None, None, draft.profile), shape[2:])
+    except NotLowered as reason:
+        return str(reason)
+    return WeightMatrix(shape, node.attributes.get_int("group", 1), window, product.axis)

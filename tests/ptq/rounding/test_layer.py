@@ -1,0 +1,136 @@
+"""Codes and scales of a layer: never worse than nearest rounding, also on inputs that were not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from halfeven.ptq.rounding.layer import LayerWeights, round_layer
+from halfeven.ptq.rounding.scales import by_diagonal, covering, refitted, stored
+from halfeven.ptq.rounding.statistics import Moments
+
+INT4 = (-8, 7)
+
+
+class Inputs:
+    """Correlated inputs, none negative, and codes that are off by some steps."""
+
+    def __init__(self, seed: int, groups: int, columns: int, noise: float = 1.0) -> None:
+        self.rng, self.noise = np.random.default_rng(seed), noise
+        self.mix = self.rng.normal(size=(groups, columns, columns)) * 12 / np.sqrt(columns)
+
+    def rows(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Codes and float inputs."""
+        f = np.maximum(self.rng.normal(size=(len(self.mix), count, self.mix.shape[-1])) @ self.mix + 20, 0)
+        return np.clip(np.rint(f + self.noise * self.rng.normal(size=f.shape)), -128, 127), f
+
+    def moments(self, count: int) -> Moments:
+        """Of other rows at each call."""
+        return Moments.of(*self.rows(count), 8)
+
+
+def weights(inputs: Inputs, rows: int, block: int | None = None) -> LayerWeights:
+    groups, columns, _ = inputs.mix.shape
+    w = inputs.rng.normal(size=(groups, rows, columns))
+    scale = stored(covering(w, *INT4, block), 1e-30)
+    return LayerWeights(w, INT4, scale, np.full((groups, rows, 1), 1e-30), block)
+
+
+def measured(layer: LayerWeights, codes: np.ndarray, scale: np.ndarray, rows: tuple[np.ndarray, np.ndarray]) -> float:
+    """Energy of the error at the result, with the best bias."""
+    q, f = rows
+    e = f @ layer.weight.swapaxes(-1, -2) - q @ (layer.grid(scale).scale * codes).swapaxes(-1, -2)
+    return float(np.square(e - e.mean(axis=1, keepdims=True)).mean())
+
+
+def test_the_problem_is_the_measured_error() -> None:
+    inputs = Inputs(0, 2, 5)
+    layer, rows = weights(inputs, 3), inputs.rows(50)
+    grid = layer.grid(layer.scale)
+    codes = grid.nearest(layer.weight)
+    problem = Moments.of(*rows, 30).problem(layer.weight)
+    off = problem.error(grid.scale * codes).sum() - problem.error(grid.scale * (codes - 1)).sum()
+    differ = measured(layer, codes, layer.scale, rows) - measured(layer, codes - 1, layer.scale, rows)
+    assert off == pytest.approx(differ * 6, rel=1e-6)  # a mean over 2 groups of 3 rows
+
+
+def test_moments_add_up_exactly() -> None:
+    inputs = Inputs(1, 2, 6)
+    q, f = inputs.rows(90)
+    whole = Moments.of(q, f, 8)
+    parts = Moments.of(q[:, :33], f[:, :33], 8) + Moments.of(q[:, 33:], f[:, 33:], 8)
+    for name in ("count", "qq", "fq", "q", "f"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
+
+
+def test_the_shift_is_the_mean_error() -> None:
+    inputs = Inputs(2, 1, 6)
+    layer, (q, f) = weights(inputs, 3), inputs.rows(40)
+    codes = layer.grid(layer.scale).nearest(layer.weight) * layer.scale
+    e = f @ layer.weight.swapaxes(-1, -2) - q @ codes.swapaxes(-1, -2)
+    np.testing.assert_allclose(Moments.of(q, f, 40).shift(layer.weight, codes), e.mean(axis=1), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("groups", "columns", "block"), [(1, 40, None), (6, 9, None), (1, 100, 32), (1, 66, 16)])
+def test_less_error_than_nearest_on_inputs_that_were_not_seen(groups: int, columns: int, block: int | None) -> None:
+    inputs = Inputs(columns, groups, columns)
+    layer = weights(inputs, 8, block)
+    found = round_layer((inputs.moments(1500), inputs.moments(1500)), layer)
+    unseen = inputs.rows(2000)
+    nearest = layer.grid(layer.scale).nearest(layer.weight)
+    assert found.damping is not None
+    assert measured(layer, found.codes, found.scale, unseen) < 0.8 * measured(layer, nearest, layer.scale, unseen)
+    np.testing.assert_array_equal(found.codes, np.clip(np.rint(found.codes), *INT4))
+    np.testing.assert_array_equal(found.scale, found.scale.astype(np.float32))
+    assert found.scale.shape == layer.scale.shape
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_few_inputs_do_not_mislead(seed: int) -> None:
+    inputs = Inputs(seed, 1, 64)
+    layer = weights(inputs, 6)
+    found = round_layer((inputs.moments(8), inputs.moments(8)), layer)
+    unseen = inputs.rows(2000)
+    nearest = layer.grid(layer.scale).nearest(layer.weight)
+    assert measured(layer, found.codes, found.scale, unseen) < 1.25 * measured(layer, nearest, layer.scale, unseen)
+
+
+@pytest.mark.parametrize("damping", [None, 1e-3, 10.0])
+def test_no_row_is_worse_than_nearest_on_the_samples(damping: float | None) -> None:
+    inputs = Inputs(8, 3, 12)
+    layer = weights(inputs, 4)
+    halves = inputs.moments(40), inputs.moments(40)
+    found = round_layer(halves, layer, damping)
+    problem = (halves[0] + halves[1]).problem(layer.weight)
+    nearest = problem.error(layer.scale * layer.grid(layer.scale).nearest(layer.weight))
+    assert (problem.error(found.scale * found.codes) <= nearest).all()
+
+
+def test_inputs_that_are_always_zero_and_rows_of_zeros() -> None:
+    inputs = Inputs(9, 1, 6)
+    q, f = inputs.rows(100)
+    q[..., 2] = f[..., 2] = 0
+    seen = Moments.of(q, f, 8)
+    layer = weights(inputs, 3)
+    layer.weight[:, 1] = 0
+    least = np.full(layer.least.shape, 0.5)
+    found = round_layer((seen, seen), LayerWeights(layer.weight, INT4, np.maximum(layer.scale, least), least))
+    assert not found.codes[:, 1].any()
+    assert (found.scale >= 0.5).all()
+    nothing = Moments.of(q * 0, f * 0, 8)
+    found = round_layer((nothing, nothing), layer)
+    np.testing.assert_array_equal(found.codes, layer.grid(layer.scale).nearest(layer.weight))
+
+
+def test_scales() -> None:
+    w = np.array([[[-1.0, 0.35], [0.0, 0.7], [0.0, 0.0]]])
+    np.testing.assert_allclose(covering(w, *INT4)[0, :, 0], [0.125, 0.1, 0])
+    np.testing.assert_allclose(covering(w, *INT4, 1)[0], [[0.125, 0.05], [0, 0.1], [0, 0]])
+    many = np.random.default_rng(0).normal(size=(1, 4, 400))
+    many[..., 0] = 9
+    importance = np.ones((1, 400))
+    assert (by_diagonal(many, importance, 0.0, INT4, None) < covering(many, *INT4)).all()
+    importance[..., 0] = 1e6
+    assert (by_diagonal(many, importance, 0.0, INT4, None) >= 9 / 7 - 0.01).all()
+    codes, h = np.array([[[1.0, 2.0], [0.0, 0.0]]]), np.eye(2)[None]
+    np.testing.assert_allclose(refitted(codes, codes * 3, h, np.ones((1, 2, 1)))[0, :, 0], [3, 1])
