@@ -291,6 +291,7 @@ def quantize_model(
     *,
     activations: QType | str = int8,
     weights: QType | str = int8,
+    weight_group: int | None = None,
     config: Config | None = None,
     method: RangeChoice | str | None = None,
     algorithms: Iterable[Algorithm | str] | str = (),
@@ -306,6 +307,7 @@ def quantize_model(
     data : calibration samples: an iterable of dicts of arrays, an array or dict of arrays with a leading sample axis,
         a ``.npz``, a folder (``<folder>/<input>/<k>.npy``, or ``.npy`` files for a one-input model), or a DataLoader.
     activations, weights : code types.
+    weight_group : int4 weights have one scale for each so many inputs of a channel, instead of one a channel.
     config : a quant_config.json of the Journey 6 toolchain, or its contents as a dict; where it gives a type,
         ``activations`` and ``weights`` do not count.
     method : how ranges are chosen: "default" (for each scale the best of the others, by the error at the results of
@@ -330,6 +332,7 @@ def quantize_model(
         data,
         activations=activations,
         weights=weights,
+        weight_group=weight_group,
         method=method,
         config=config,
         algorithms=algorithms,
@@ -345,6 +348,7 @@ def plan_quantization(
     *,
     activations: QType | str = int8,
     weights: QType | str = int8,
+    weight_group: int | None = None,
     config: Config | None = None,
     method: RangeChoice | str | None = None,
     algorithms: Iterable[Algorithm | str] | str = (),
@@ -352,7 +356,15 @@ def plan_quantization(
     """What :func:`quantize_model` would do, before any data: print it to see every node's setting and its source."""
     from halfeven.ptq.quantize import plan_quantization as plan  # noqa: PLC0415
 
-    return plan(model, activations=activations, weights=weights, config=config, method=method, algorithms=algorithms)[1]
+    return plan(
+        model,
+        activations=activations,
+        weights=weights,
+        weight_group=weight_group,
+        config=config,
+        method=method,
+        algorithms=algorithms,
+    )[1]
 
 
 def load(

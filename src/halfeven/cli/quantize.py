@@ -27,6 +27,12 @@ def command(
     ] = None,
     activations: Annotated[str, typer.Option(help="int8, uint8 or int16.")] = "int8",
     weights: Annotated[str, typer.Option(help="int4, int8 or int16.")] = "int8",
+    weight_group: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="One scale for N inputs of a channel, of int4 weights.", show_default="a channel"
+        ),
+    ] = None,
     method: Annotated[
         str | None,
         typer.Option(
@@ -50,7 +56,13 @@ def command(
     asked = [name.strip() for name in algorithms.split(",") if name.strip()]
     if print_config:
         plan = api.plan_quantization(
-            model, activations=activations, weights=weights, config=config, method=method, algorithms=asked
+            model,
+            activations=activations,
+            weights=weights,
+            weight_group=weight_group,
+            config=config,
+            method=method,
+            algorithms=asked,
         )
         console.out().print(str(plan), markup=False)
         warn(plan.warnings)
@@ -65,6 +77,7 @@ def command(
             data,
             activations=activations,
             weights=weights,
+            weight_group=weight_group,
             config=config,
             method=method,
             algorithms=asked,

@@ -18,6 +18,7 @@ from halfeven.ir.transposed import ConvTranspose
 from halfeven.lower.match import PRODUCTS, site_of
 from halfeven.lower.rules import RULES
 from halfeven.lower.site import NotLowered, Site
+from halfeven.lower.weights import weight_of
 from halfeven.numerics.multiplier import Multiplier, combined_scale
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import Profile, Requantize
@@ -101,5 +102,15 @@ def _bound(product: Conv | ConvTranspose | Linear | MatMul, site: Site) -> int:
 
 def _scale(site: Site, product: Conv | ConvTranspose | Linear | MatMul) -> NDArray[np.float64]:
     """``S1 S2``, exact; every group of a ConvTranspose has those of the first."""
-    scale = combined_scale(site.operand(0).params, site.operand(1).params)
+    weight = site.operand(1)
+    if weight.params.block_size is not None:
+        weight, _ = weight_of(site, 1, _channel_axis(site))
+    scale = combined_scale(site.operand(0).params, weight.params)
     return np.tile(scale, product.group) if scale.ndim and isinstance(product, ConvTranspose) else scale
+
+
+def _channel_axis(site: Site) -> int:
+    """Of the output channels of the product's weight."""
+    if site.node.op_type == "Gemm":
+        return 0 if site.integer("transB", 0) else 1
+    return 0 if site.node.op_type == "Conv" else 1

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from halfeven.errors import ParameterError
 from halfeven.ir.rescale import Accumulator
 from halfeven.lower.site import NotLowered, Operand, Site, constant_of, operand_of, real_constant
+from halfeven.numerics.blocks import per_channel
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.product import quantize_bias
 from halfeven.numerics.profile import Steps
@@ -17,15 +20,27 @@ Integers = NDArray[Any]
 
 
 def weight_of(site: Site, index: int, axis: int) -> tuple[Operand, Integers]:
-    """The constant weight at an input, with one scale for the tensor or one a channel of ``axis``."""
+    """The constant weight at an input, with one scale for the tensor or one a channel of ``axis``.
+
+    Scales of blocks become factors of the codes (docs/math/blocks.md).
+    """
     operand = site.operand(index)
-    if operand.constant is None:
+    codes = operand.constant
+    if codes is None:
         raise NotLowered(f"its weight (input {index}) is not constant")
     if operand.params.block_size is not None:
-        raise NotLowered("its weight has one scale a block")
-    if operand.params.axis is not None and operand.params.normalized_axis(operand.constant.shape) != axis:
+        return _per_channel(operand, codes, axis)
+    if operand.params.axis is not None and operand.params.normalized_axis(codes.shape) != axis:
         raise NotLowered(f"its weight's scales are not one an output channel (axis {axis})")
-    return operand, operand.constant
+    return operand, codes
+
+
+def _per_channel(operand: Operand, codes: Integers, axis: int) -> tuple[Operand, Integers]:
+    try:
+        merged, params = per_channel(codes, operand.params, axis)
+    except ParameterError as error:
+        raise NotLowered(f"its weight has one scale a block: {error}") from error
+    return replace(operand, params=params, constant=merged), merged
 
 
 def bias_value(site: Site) -> Any:

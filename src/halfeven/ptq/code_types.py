@@ -37,11 +37,13 @@ class CodeTypes:
     ----------
     scales : of activations; of each group its own first, then those that some blocks read instead.
     weights : by the product's node. constants : by name.
+    weight_group : inputs of a channel that share a scale of 4-bit weights; None for one scale a channel.
     """
 
     scales: tuple[Scale, ...]
     weights: Mapping[str, QType]
     constants: Mapping[str, QType]
+    weight_group: int | None = None
 
 
 def resolved_types(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import onnx_ir as ir
 
 from halfeven.errors import ParameterError
-from halfeven.numerics.qtype import QType, get_qtype, int8, int16, int32
+from halfeven.numerics.qtype import QType, get_qtype, int4, int8, int16, int32
 from halfeven.ptq.algorithms.bias_correction import BiasCorrection
 from halfeven.ptq.algorithms.names import algorithms_of
 from halfeven.ptq.algorithms.stages import Algorithm
@@ -21,6 +21,8 @@ from halfeven.ptq.config.ranges import range_choice
 from halfeven.ptq.config.resolve import DEFAULT
 from halfeven.ptq.config.words import FLOAT32
 from halfeven.ptq.placement import Placement, place
+
+LEAST_GROUP = 2
 
 Config = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -74,6 +76,7 @@ def make_plan(
     *,
     activations: QType | str = int8,
     weights: QType | str = int8,
+    weight_group: int | None = None,
     method: RangeChoice | str | None = None,
     config: Config | None = None,
     algorithms: Iterable[Algorithm | str] | str = (),
@@ -83,8 +86,8 @@ def make_plan(
     Parameters
     ----------
     original : names of the nodes before the clean-up.
-    activations, weights, method, algorithms : as of :func:`halfeven.ptq.quantize.quantize`; where the configuration
-        speaks, it counts.
+    activations, weights, weight_group, method, algorithms : as of :func:`halfeven.ptq.quantize.quantize`; where the
+        configuration speaks, it counts.
 
     Raises
     ------
@@ -100,6 +103,7 @@ def make_plan(
     placement = place(cleaned, keep)
     outputs = dict.fromkeys((str(v.name) for v in cleaned.graph.outputs), read.model_output_type)
     types = resolved_types(placement, settings, outputs, symmetric=codes.signed)
+    types = replace(types, weight_group=_weight_group(weight_group, types))
     warnings = (*read.warnings, *_without_effect(read, settings, placement))
     return Plan(
         placement,
@@ -147,6 +151,16 @@ def _weight_type(weights: QType | str) -> QType:
     if not qtype.signed or qtype.bits > int16.bits:
         raise ParameterError(f"weights can be int4, int8 or int16, not {qtype}")
     return qtype
+
+
+def _weight_group(group: int | None, types: CodeTypes) -> int | None:
+    if group is None:
+        return None
+    if isinstance(group, bool) or not isinstance(group, int) or group < LEAST_GROUP:
+        raise ParameterError(f"a weight group is a number of inputs, {LEAST_GROUP} or more, not {group!r}")
+    if int4 not in types.weights.values():
+        raise ParameterError("a weight group is for int4 weights, and none was asked for: weights='int4'")
+    return group
 
 
 def _without_effect(config: QuantConfig, settings: Sequence[NodeSetting], placement: Placement) -> Iterator[str]:

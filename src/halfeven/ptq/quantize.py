@@ -87,6 +87,7 @@ def quantize(
     *,
     activations: QType | str = int8,
     weights: QType | str = int8,
+    weight_group: int | None = None,
     method: RangeChoice | str | None = None,
     config: Config | None = None,
     algorithms: Iterable[Algorithm | str] | str = (),
@@ -101,6 +102,7 @@ def quantize(
     data : samples, in any form of :func:`halfeven.ptq.data.samples`.
     activations : codes of activations: signed ones symmetric (int8, int16), unsigned ones asymmetric.
     weights : codes of weights, symmetric, one scale for each output channel: int4, int8, int16.
+    weight_group : int4 weights have one scale for each so many inputs of a channel instead.
     method : how ranges are chosen: "default" (for each scale the best of the others, by the error at its readers),
         "max", "percentile", "kl", "mse", or a :class:`~halfeven.ranges.Method`,
         :class:`~halfeven.ptq.choice.BestOf` or :class:`~halfeven.ptq.choice.BestModel`.
@@ -120,6 +122,7 @@ def quantize(
     asked: dict[str, Any] = {
         "activations": activations,
         "weights": weights,
+        "weight_group": weight_group,
         "method": method,
         "config": config,
         "algorithms": algorithms if isinstance(algorithms, str) else tuple(algorithms),
@@ -160,6 +163,7 @@ def plan_quantization(
     *,
     activations: QType | str = int8,
     weights: QType | str = int8,
+    weight_group: int | None = None,
     method: RangeChoice | str | None = None,
     config: Config | None = None,
     algorithms: Iterable[Algorithm | str] | str = (),
@@ -172,6 +176,7 @@ def plan_quantization(
         {str(node.name) for node in read.graph},
         activations=activations,
         weights=weights,
+        weight_group=weight_group,
         method=method,
         config=config,
         algorithms=algorithms,

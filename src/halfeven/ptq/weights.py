@@ -17,6 +17,7 @@ from halfeven.numerics.qtype import QType, int32
 from halfeven.ptq.activations import Activations
 from halfeven.ptq.code_types import CodeTypes
 from halfeven.ptq.placement import Placement, Product
+from halfeven.ptq.weight_blocks import block_of, block_params, channel_scale, covering_blocks, snapped
 from halfeven.ranges import MinMax
 
 Array = NDArray[np.float32]
@@ -133,9 +134,10 @@ def bias_constant(reader: Reader, weight: AffineParams, shape: tuple[int, ...]) 
     ParameterError
         If the product of the scales is beyond float32.
     """
-    scale = reader.s_in * np.tile(weight.scale.astype(np.float64), reader.product.group)
+    own = channel_scale(weight, reader.product.axis)
+    scale = reader.s_in * np.tile(own, reader.product.group)
     if scale.max(initial=0) > LARGEST:
-        raise _beyond_float32(reader, float(weight.scale.max()))
+        raise _beyond_float32(reader, float(own.max()))
     codes = quantize_bias(reader.bias, scale).astype(np.int32).reshape(shape)
     return Constant(codes, AffineParams(scale, 0, int32, len(shape) - 1))
 
@@ -187,7 +189,7 @@ def quantize_constants(
     for (name, axis, qtype), products in by_weight.items():
         real = {p: _bias(p, arrays, biases) for p in products if p.bias is not None or p in biases}
         readers = [Reader(p, float(activations.read_by(p.node, p.x).scale), bias) for p, bias in real.items()]
-        params, raised = weight_params(arrays[name], axis, qtype, readers)
+        params, raised = _params(arrays[name], axis, qtype, readers, types.weight_group)
         widened += [raised] if raised else []
         nearest = Constant(affine.quantize(arrays[name], params), params)
         done.update({p: weights.get(p, nearest) for p in products})
@@ -197,6 +199,17 @@ def quantize_constants(
             bias_codes[product] = bias_constant(reader, done[product].params, (*leading, reader.bias.size))
     others = {name: quantize_constant(name, arrays[name], types.constants[name]) for name in placement.constants}
     return Constants(done, bias_codes, others, tuple(widened))
+
+
+def _params(
+    array: Array, axis: int, qtype: QType, readers: Sequence[Reader], group: int | None
+) -> tuple[AffineParams, Widened | None]:
+    block = block_of(array.shape, axis, qtype, group)
+    if block is None:
+        return weight_params(array, axis, qtype, readers)
+    scale = covering_blocks(array, axis, block, qtype)
+    least = np.max([np.zeros(len(scale)), *map(least_scales, readers)], axis=0)
+    return block_params(snapped(scale, least), array.shape, axis, block, qtype), None
 
 
 def _bias(product: Product, arrays: Mapping[str, Array], biases: Mapping[Product, Array]) -> Array:

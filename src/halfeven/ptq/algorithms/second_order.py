@@ -23,6 +23,7 @@ from halfeven.ptq.keep import Sample
 from halfeven.ptq.placement import Product
 from halfeven.ptq.rounding.layer import Rounded, round_layer
 from halfeven.ptq.rounding.statistics import Moments
+from halfeven.ptq.weight_blocks import channel_scale
 from halfeven.ptq.weights import MOST_BIAS, Constant, Reader, least_scales
 
 FRACTION = 8  # bits below 1 that are kept of float inputs in steps of 8-bit codes; of wider codes none
@@ -113,7 +114,7 @@ def _bias(reader: Reader, matrix: WeightMatrix, seen: Moments, draft: Draft, wei
         for a in (draft.arrays[reader.product.weight].astype(np.float64), weight.codes * scale.astype(np.float64))
     ]
     bias = reader.bias + reader.s_in * seen.shift(*real).reshape(-1)
-    if (np.abs(bias) > MOST_BIAS * reader.s_in * weight.params.scale.astype(np.float64).reshape(-1)).any():
+    if (np.abs(bias) > MOST_BIAS * reader.s_in * channel_scale(weight.params, reader.product.axis)).any():
         raise _Left("the bias that its new codes need does not fit int32")
     return bias.astype(np.float32)
 

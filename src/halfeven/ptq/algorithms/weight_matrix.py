@@ -17,6 +17,7 @@ from halfeven.ptq.placement import Product
 from halfeven.ptq.rounding.columns import conv_rows, matrix_rows
 from halfeven.ptq.rounding.layer import LayerWeights, Rounded
 from halfeven.ptq.rounding.tiles import Reals
+from halfeven.ptq.weight_blocks import block_params
 from halfeven.ptq.weights import Constant
 
 
@@ -56,16 +57,33 @@ class WeightMatrix:
 
     def layer_weights(self, weight: NDArray[np.float32], old: Constant, least: Reals) -> LayerWeights:
         """The weight to be rounded, whose codes are ``old`` now."""
-        scale = np.broadcast_to(old.params.scale.astype(np.float64), (self.channels,))
-        across = (self.group, self.channels // self.group, 1)
         codes = old.params.qtype.qmin, old.params.qtype.qmax
-        floor = np.broadcast_to(least, (self.channels,)).reshape(across)
-        return LayerWeights(self.matrix(weight), codes, scale.reshape(across), floor)
+        floor = np.broadcast_to(least, (self.channels,)).reshape(self._rows(1))
+        return LayerWeights(self.matrix(weight), codes, self._scale(old.params), floor, self._block(old.params))
 
     def constant(self, rounded: Rounded, old: Constant) -> Constant:
         """The found codes, as the weight is stored."""
-        params = AffineParams(rounded.scale.reshape(-1), 0, old.params.qtype, self.axis)
+        qtype, block = old.params.qtype, old.params.block_size
+        if block is None:
+            params = AffineParams(rounded.scale.reshape(-1), 0, qtype, self.axis)
+        else:
+            scale = rounded.scale.reshape(self.channels, -1)
+            params = block_params(scale, self.shape, self.axis, block, qtype)
         return Constant(np.ascontiguousarray(self.array(rounded.codes)).astype(old.codes.dtype), params)
+
+    def _rows(self, count: int) -> tuple[int, int, int]:
+        return self.group, self.channels // self.group, count
+
+    def _block(self, params: AffineParams) -> int | None:
+        """Columns that share a scale: so many inputs, and all taps of each."""
+        return None if params.block_size is None else params.block_size * int(np.prod(self.shape[2:]))
+
+    def _scale(self, params: AffineParams) -> Reals:
+        """(groups, rows, 1 or blocks)."""
+        if params.block_size is None:
+            return np.broadcast_to(params.scale.astype(np.float64), (self.channels,)).reshape(self._rows(1))
+        scale = np.moveaxis(params.scale.astype(np.float64), self.axis, 0)
+        return scale.reshape(*scale.shape[:2], -1)[..., 0].reshape(self._rows(scale.shape[1]))
 
 
 def weight_matrix(draft: Draft, product: Product) -> WeightMatrix | str:

@@ -14,10 +14,12 @@ from halfeven.ptq.rounding.feedback import Grid, improve, round_with_feedback
 from halfeven.ptq.rounding.scales import SHRINK, by_diagonal, covering, refitted, spread, stored
 from halfeven.ptq.rounding.statistics import Moments, Problem
 from halfeven.ptq.rounding.tiles import Reals, product
+from halfeven.ptq.weight_blocks import snapped
 
 DAMPINGS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 FEW_ROWS = 4  # dampings below K / (4 rows) are not tried: with few rows one of them wins by luck
 SWEEPS = 4
+AROUND = (1.2, 1.1, 0.9, 0.8)  # parts of the scales of blocks, all at once
 REFITS = 3
 
 
@@ -42,6 +44,13 @@ class LayerWeights:
     def grid(self, scale: Reals) -> Grid:
         """The reals that codes on these scales stand for."""
         return Grid(spread(scale, self.weight.shape[-1], self.block), *self.codes)
+
+    def storable(self, scale: Reals) -> Reals:
+        """The scales that can be stored, next to these: of blocks, small multiples of a unit of the row."""
+        if self.block is None:
+            return _positive(stored(scale, self.least))
+        rows = scale.reshape(-1, scale.shape[-1])
+        return snapped(rows, self.least.reshape(-1)).reshape(scale.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +140,7 @@ def round_layer(halves: tuple[Moments, Moments], layer: LayerWeights, damping: f
     first, second = (half.problem(layer.weight) for half in halves)
     both = (halves[0] + halves[1]).problem(layer.weight)
     importance = np.diagonal(both.h, axis1=-2, axis2=-1)
-    scale = _positive(by_diagonal(layer.weight, importance, layer.least, layer.codes, layer.block))
+    scale = layer.storable(by_diagonal(layer.weight, importance, layer.least, layer.codes, layer.block))
     if damping is None:
         rows = halves[0].count + halves[1].count
         least = layer.weight.shape[-1] / (FEW_ROWS * max(rows, 1))
@@ -177,12 +186,11 @@ def _nearest(problem: Problem, layer: LayerWeights, scale: Reals) -> _Found:
 def _best(problem: _Damped, layer: LayerWeights, scale: Reals) -> _Found:
     """Feedback on every shrunk scale, the best of each row, then codes and scales improved in turn."""
     found = problem.by_feedback(layer, scale)
-    if layer.block is None:
-        cover = covering(layer.weight, *layer.codes)
-        for part in SHRINK:
-            found = found.or_better(problem.by_feedback(layer, _positive(stored(cover * part, layer.least))))
+    whole = covering(layer.weight, *layer.codes) if layer.block is None else scale
+    for part in SHRINK if layer.block is None else AROUND:
+        found = found.or_better(problem.by_feedback(layer, layer.storable(whole * part)))
     found = problem.improved(layer, found.codes, found.scale)
     for _ in range(REFITS if layer.block is None else 0):
-        scale = stored(refitted(found.codes, problem.wanted, problem.h, found.scale), layer.least)
+        scale = layer.storable(refitted(found.codes, problem.wanted, problem.h, found.scale))
         found = found.or_better(problem.improved(layer, found.codes, scale))
     return _Found(problem.back(found.codes), found.scale, found.error)
