@@ -19,6 +19,7 @@
 #include "engine/plan/matmul_step.h"
 #include "engine/plan/plan.h"
 #include "engine/plan/row_steps.h"
+#include "engine/plan/wide_steps.h"
 #include "engine/thread_pool.h"
 
 namespace halfeven::bindings {
@@ -54,6 +55,28 @@ void new_weights(native::PackedWeights* self, const Codes& codes, std::int64_t t
   new (self) native::PackedWeights(weights, native::isa_from_index(isa));
 }
 
+using WideCodes = nb::ndarray<const std::int16_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+void new_wide_weights(native::WideWeights* self, const WideCodes& codes, std::int64_t taps, std::int64_t channels,
+                      const Parameters<std::int64_t>& bias, int bits, bool depthwise, int isa) {
+  const native::WideProductWeights weights{{codes.data(), codes.size()},
+                                           static_cast<std::int64_t>(bias.size()),
+                                           taps,
+                                           channels,
+                                           span_of(bias),
+                                           bits,
+                                           depthwise};
+  new (self) native::WideWeights(weights, native::isa_from_index(isa));
+}
+
+// The element types that Python names by the order of this list.
+native::Type code_type(int index) {
+  constexpr native::Type types[] = {native::Type::s8, native::Type::u8, native::Type::s16, native::Type::u16,
+                                    native::Type::s32};
+  if (index < 0 || index >= static_cast<int>(std::size(types))) throw nb::value_error("no such type of codes");
+  return types[index];
+}
+
 void new_depthwise_weights(native::DepthwiseWeights* self, const Codes& codes, std::int64_t taps,
                            const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier, int isa) {
   new (self) native::DepthwiseWeights({codes.data(), codes.size()}, span_of(bias), span_of(multiplier), taps,
@@ -77,10 +100,10 @@ class Builder {
   // border: lines, line_stride, image_stride, offset, fill; or nothing
   void quantize(std::int32_t input, native::TensorId y, const Sizes& planes, const Sizes& border, float scale,
                 std::int32_t zero_point, std::int64_t qmin, std::int64_t qmax, int scaling, bool zero_point_inside,
-                int rounding, bool is_signed) {
-    const native::Type type = is_signed ? native::Type::s8 : native::Type::u8;
-    const native::QuantizeParams params{
-        scale, zero_point, quantize_rule(scaling, zero_point_inside, rounding, {qmin, qmax}, type), is_signed};
+                int rounding, int type_index) {
+    const native::Type type = code_type(type_index);
+    const native::QuantizeParams params{scale, zero_point,
+                                        quantize_rule(scaling, zero_point_inside, rounding, {qmin, qmax}, type), type};
     std::optional<native::Border> edge;
     if (!border.empty()) {
       check_count(border, 5);
@@ -123,6 +146,36 @@ class Builder {
     add<native::DepthwiseStep>(std::move(weights), where, native::Gather{vector_of<std::int32_t>(table), 0, padding},
                                native::Lines{lines[0], lines[1], lines[2]}, native::Finish{shared(rescale), in_kernel},
                                isa_);
+  }
+
+  // place as for product, strides and offsets in bytes
+  void wide_product(std::shared_ptr<native::WideWeights> weights, const Sizes& place, const Offsets& table,
+                    std::int64_t row_stride, native::TensorId padding, const native::Rescale& rescale,
+                    const Parameters<double>& multiplier, int type) {
+    const native::ProductPlace where = place_of(place);
+    if (table.size() != 0) check_size("table", table.size(), static_cast<std::size_t>(where.rows * weights->taps()));
+    if (multiplier.size() != 0)
+      check_size("multiplier", multiplier.size(), static_cast<std::size_t>(weights->columns()));
+    if (rescale.channels() != 1) {
+      check_size("the multipliers", static_cast<std::size_t>(rescale.channels()),
+                 static_cast<std::size_t>(weights->columns()));
+    }
+    add<native::WideProductStep>(
+        std::move(weights), where, native::Gather{vector_of<std::int32_t>(table), row_stride, padding},
+        native::WideFinish{shared(rescale), vector_of<double>(multiplier), code_type(type)}, isa_);
+  }
+
+  // place as for sum, strides in bytes; rule: a, b, constant, zero, lo, hi
+  void wide_sum(const Sizes& place, std::int64_t out_stride,
+                const std::tuple<double, double, double, std::int32_t, std::int32_t, std::int32_t>& rule, bool bytes) {
+    const auto& [a, b, constant, zero, lo, hi] = rule;
+    add<native::WideSumStep>(pair_of(place), out_stride, native::WideSumRule{a, b, constant, {zero, lo, hi}, bytes},
+                             isa_);
+  }
+
+  void look_up(native::TensorId x, native::TensorId y, const Sizes& rows, std::int64_t y_stride, std::int64_t x_item,
+               std::int64_t y_item, const Bytes& table) {
+    add<native::LookUpStep>(x, y, rows_of(rows), y_stride, x_item, y_item, vector_of<std::uint8_t>(table));
   }
 
   // place: x, y, out, rows, channels, stride, y_stride, divide, modulo
@@ -305,6 +358,10 @@ void bind_engine(nb::module_& m) {
       .def("__init__", &new_depthwise_weights, arg("codes"), arg("taps"), arg("bias"), arg("multiplier"),
            arg("isa") = -1)
       .def_prop_ro("nbytes", &native::DepthwiseWeights::bytes);
+  nb::class_<native::WideWeights>(m, "WideWeights", "Weights of a product of 16-bit codes, packed.")
+      .def("__init__", &new_wide_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"), arg("bits"),
+           arg("depthwise"), arg("isa") = -1)
+      .def_prop_ro("nbytes", &native::WideWeights::bytes);
   nb::class_<Builder>(m, "Plan", "Steps over tensors of known shapes, in one arena.")
       .def(nb::init<int>(), arg("isa") = -1)
       .def("tensor", &Builder::tensor, arg("bytes"))
@@ -317,7 +374,7 @@ void bind_engine(nb::module_& m) {
       .def_prop_ro("steps", &Builder::steps)
       .def("quantize", &Builder::quantize, arg("input"), arg("y"), arg("planes"), arg("border"), arg("scale"),
            arg("zero_point"), arg("qmin"), arg("qmax"), arg("scaling"), arg("zero_point_inside"), arg("rounding"),
-           arg("is_signed"))
+           arg("type"))
       .def("dequantize", &Builder::dequantize, arg("x"), arg("output"), arg("planes"), arg("table"))
       .def("copy", &Builder::copy, arg("from_tensor"), arg("source"), arg("to_tensor"), arg("target"), arg("sizes"),
            arg("strides_in"), arg("strides_out"), arg("offset_in"), arg("offset_out"), arg("item"), arg("flip"))
@@ -325,6 +382,11 @@ void bind_engine(nb::module_& m) {
            arg("rescale"), arg("in_kernel"), arg("sum").none())
       .def("depthwise", &Builder::depthwise, arg("weights"), arg("place"), arg("table"), arg("padding"), arg("lines"),
            arg("rescale"), arg("in_kernel"))
+      .def("wide_product", &Builder::wide_product, arg("weights"), arg("place"), arg("table"), arg("row_stride"),
+           arg("padding"), arg("rescale"), arg("multiplier"), arg("type"))
+      .def("wide_sum", &Builder::wide_sum, arg("place"), arg("out_stride"), arg("rule"), arg("bytes"))
+      .def("look_up", &Builder::look_up, arg("x"), arg("y"), arg("rows"), arg("y_stride"), arg("x_item"), arg("y_item"),
+           arg("table"))
       .def("sum", &Builder::sum, arg("place"), arg("rule"))
       .def("multiply", &Builder::multiply, arg("place"), arg("x_zero"), arg("y_zero"), arg("rescale"))
       .def("table", &Builder::table, arg("x"), arg("y"), arg("bytes"), arg("entries"))

@@ -284,6 +284,20 @@ class DepthwiseWeights:
 def default_threads() -> int: ...
 def peak_operations_per_second(isa: int = -1, threads: int = 0) -> float: ...
 
+class WideWeights:
+    def __init__(
+        self,
+        codes: NDArray[np.int16],
+        taps: int,
+        channels: int,
+        bias: NDArray[np.int64],
+        bits: int,
+        depthwise: bool,
+        isa: int = -1,
+    ) -> None: ...
+    @property
+    def nbytes(self) -> int: ...
+
 class Plan:
     def __init__(self, isa: int = -1) -> None: ...
     @property
@@ -310,7 +324,7 @@ class Plan:
         scaling: int,
         zero_point_inside: bool,
         rounding: int,
-        is_signed: bool,
+        type: int,  # noqa: A002
     ) -> None: ...
     def dequantize(self, x: int, output: int, planes: list[int], table: NDArray[np.float32]) -> None: ...
     def copy(
@@ -347,6 +361,27 @@ class Plan:
         lines: list[int],
         rescale: Rescale,
         in_kernel: bool,
+    ) -> None: ...
+    def wide_product(
+        self,
+        weights: WideWeights,
+        place: list[int],
+        table: NDArray[np.int32],
+        row_stride: int,
+        padding: int,
+        rescale: Rescale,
+        multiplier: NDArray[np.float64],
+        type: int,  # noqa: A002
+    ) -> None: ...
+    def wide_sum(
+        self,
+        place: list[int],
+        out_stride: int,
+        rule: tuple[float, float, float, int, int, int],
+        bytes: bool,  # noqa: A002
+    ) -> None: ...
+    def look_up(
+        self, x: int, y: int, rows: list[int], y_stride: int, x_item: int, y_item: int, table: NDArray[np.uint8]
     ) -> None: ...
     def sum(self, place: list[int], rule: tuple[float, float, float, int, int, int]) -> None: ...
     def multiply(self, place: list[int], x_zero: int, y_zero: int, rescale: Rescale) -> None: ...

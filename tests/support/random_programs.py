@@ -19,21 +19,26 @@ from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.numerics.multiplier import Multiplier
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import JOURNEY6, profiles
-from halfeven.numerics.qtype import QType, int4, int8, uint8
+from halfeven.numerics.qtype import QType, int4, int8, int16, uint8, uint16
 
 Array = np.ndarray[Any, np.dtype[Any]]
-QTYPES: dict[Any, QType] = {np.dtype(np.int8): int8, np.dtype(np.uint8): uint8}
+BYTES: dict[Any, QType] = {np.dtype(np.int8): int8, np.dtype(np.uint8): uint8}
+QTYPES: dict[Any, QType] = {**BYTES, np.dtype(np.int16): int16, np.dtype(np.uint16): uint16}
 
 
 class ByteDraw(Draw):
-    """Draws types that the engine holds; seldom others."""
+    """Draws bytes in most programs, words in the others."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        super().__init__(rng)
+        self.bytes_share = 0.97 if self.chance(0.6) else 0.4
 
     def one(self, values: Sequence[Any]) -> Any:
         """Any of the values; of types, one of 8 bits nearly always."""
         if values is ACTIVATIONS or values is TARGETS:
-            values = (int8, uint8) if self.chance(0.97) else values
+            values = (int8, uint8) if self.chance(self.bytes_share) else values
         elif values is WEIGHTS:
-            values = (int8, int8, int4) if self.chance(0.95) else values
+            values = (int8, int8, int4) if self.chance(self.bytes_share) else values
         return super().one(values)
 
 
@@ -58,9 +63,9 @@ class Chain:
         """A new tensor's name."""
         return f"t{len(self.instructions)}"
 
-    def codes(self, rank: int | None = None) -> str | None:
+    def codes(self, rank: int | None = None, kinds: Any = QTYPES) -> str | None:
         """A tensor of codes, the newest most often."""
-        names = [n for n, a in self.arrays.items() if a.dtype in QTYPES and a.ndim and rank in {None, a.ndim}]
+        names = [n for n, a in self.arrays.items() if a.dtype in kinds and a.ndim and rank in {None, a.ndim}]
         if not names:
             return None
         return names[-1] if self.d.chance(0.6) else str(self.d.one(names))
@@ -118,8 +123,8 @@ def _linear(c: Chain) -> None:
     c.add(ir.Linear(c.name, x, c.name, w, np.zeros((), np.int64), bias, zero, bound, how))
 
 
-def _pair(c: Chain) -> tuple[str, str] | None:
-    d, a = c.d, c.codes()
+def _pair(c: Chain, kinds: Any = QTYPES) -> tuple[str, str] | None:
+    d, a = c.d, c.codes(kinds=kinds)
     if a is None:
         return None
     shape = c.arrays[a].shape
@@ -128,7 +133,7 @@ def _pair(c: Chain) -> tuple[str, str] | None:
         spread = d.one([shape, [1] * len(shape), (1, *shape[1:2], *[1] * (len(shape) - 2)), shape[-1:]])
         c.constants[name] = c.arrays[name] = d.codes(d.one([int8, uint8]), spread)
         return (a, name) if d.chance(0.5) else (name, a)
-    same = [n for n, b in c.arrays.items() if b.dtype in QTYPES and _broadcasts(shape, b.shape)]
+    same = [n for n, b in c.arrays.items() if b.dtype in kinds and _broadcasts(shape, b.shape)]
     b = str(d.one(same))
     return (a, b) if d.chance(0.5) else (b, a)
 
@@ -145,8 +150,9 @@ def _add(c: Chain) -> None:
     if pair is None:
         return
     zeros = [d.zero(QTYPES[c.arrays[n].dtype]) for n in pair]
-    m, n = d.between(0, 2**15), d.between(0, 2**15) * d.one([1, 1, -1])
-    c.add(ir.Add(c.name, *pair, c.name, *zeros, m, n, d.one([8, 14, 15, 15, 16]), d.target()))
+    most = d.one([2**15, 2**15, 2**30])
+    m, n = d.between(0, most), d.between(0, most) * d.one([1, 1, -1])
+    c.add(ir.Add(c.name, *pair, c.name, *zeros, m, n, d.one([8, 14, 15, 15, 16, 30]), d.target()))
 
 
 def _mul(c: Chain) -> None:
@@ -160,7 +166,7 @@ def _mul(c: Chain) -> None:
 
 
 def _pair_table(c: Chain) -> None:
-    d, pair = c.d, _pair(c)
+    d, pair = c.d, _pair(c, BYTES)
     if pair is None:
         return
     firsts = [QTYPES[c.arrays[n].dtype].qmin for n in pair]
@@ -168,7 +174,7 @@ def _pair_table(c: Chain) -> None:
 
 
 def _channel_table(c: Chain) -> None:
-    d, x = c.d, c.codes()
+    d, x = c.d, c.codes(kinds=BYTES)
     if x is None:
         return
     a = c.arrays[x]
@@ -216,7 +222,7 @@ def _mean(c: Chain) -> None:
 
 
 def _softmax(c: Chain) -> None:
-    d, x = c.d, c.codes()
+    d, x = c.d, c.codes(kinds=BYTES)
     if x is None:
         return
     a = c.arrays[x]
@@ -264,7 +270,7 @@ def _normalize(c: Chain) -> None:
     offset = d.rng.integers(-(2 ** d.between(0, 61)), 2 ** d.between(1, 61), channels)
     epsilon = Multiplier.from_real(d.one([0.0, 1e-5, 1.0]))
     shift, target = d.one([0, 1, d.between(30, 61), d.between(30, 61)]), d.target()
-    rows = axis, span, groups, 256, epsilon, fraction, gain, offset, shift, target
+    rows = axis, span, groups, QTYPES[a.dtype].levels, epsilon, fraction, gain, offset, shift, target
     c.add(Normalize(c.name, x, c.name, *rows))
 
 

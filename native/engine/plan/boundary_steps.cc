@@ -45,8 +45,8 @@ QuantizeStep::QuantizeStep(std::int32_t input, TensorId y, const Planes& planes,
                            const QuantizeParams& params, Isa isa)
     : input_(input), y_(y), planes_(planes), border_(border), params_(params) {
   const bool small = small_zero_point(params.zero_point);
-  const Type out = params.is_signed ? Type::s8 : Type::u8;
-  kernel_ = find_kernel(quantize_kernels, Type::f32, out, small ? isa : Isa::portable)->function;
+  kernel_ = find_kernel(quantize_kernels, Type::f32, params.type, small ? isa : Isa::portable)->function;
+  if (border && words()) throw std::invalid_argument("an image with a border holds bytes");
 }
 
 std::int64_t QuantizeStep::quantize(const float* x, std::int64_t count, void* out) const {
@@ -58,7 +58,7 @@ std::int64_t QuantizeStep::quantize(const float* x, std::int64_t count, void* ou
 // Pixels [begin, end) of one image.
 std::int64_t QuantizeStep::run_pixels(const float* x, std::uint8_t* y, std::int64_t begin, std::int64_t end) const {
   constexpr std::int64_t few_channels = 64;
-  const std::uint8_t flip = params_.is_signed ? 0x80 : 0;
+  const std::uint8_t flip = params_.type == Type::s8 ? 0x80 : 0;
   std::uint8_t codes[few_channels * block_pixels];
   std::int64_t nan = 0;
   for (std::int64_t p = begin; p < end; p += block_pixels) {
@@ -74,9 +74,27 @@ std::int64_t QuantizeStep::run_pixels(const float* x, std::uint8_t* y, std::int6
   return nan;
 }
 
+// The same for codes of 16 bits; strides are bytes.
+std::int64_t QuantizeStep::run_words(const float* x, std::uint8_t* y, std::int64_t begin, std::int64_t end) const {
+  const std::uint16_t flip = params_.type == Type::u16 ? 0x8000 : 0;
+  std::uint16_t codes[block_pixels];
+  std::int64_t nan = 0;
+  for (std::int64_t c = 0; c < planes_.channels; ++c) {
+    for (std::int64_t p = begin; p < end; p += block_pixels) {
+      const std::int64_t count = std::min(block_pixels, end - p);
+      nan += quantize(x + c * planes_.pixels + p, count, codes);
+      for (std::int64_t i = 0; i < count; ++i) {
+        const auto stored = static_cast<std::uint16_t>(codes[i] ^ flip);
+        std::memcpy(y + (p + i) * planes_.stride + 2 * c, &stored, sizeof(stored));
+      }
+    }
+  }
+  return nan;
+}
+
 // Rows of channels, as they are.
 void QuantizeStep::run_rows(const Frame& frame, const float* x, std::uint8_t* y, int threads) const {
-  const std::uint8_t flip = params_.is_signed ? 0x80 : 0;
+  const std::uint8_t flip = params_.type == Type::s8 ? 0x80 : 0;
   for_each_part(planes_.images, 1, threads, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       std::uint8_t* row = y + r * planes_.stride;
@@ -106,27 +124,39 @@ void QuantizeStep::run(const Frame& frame) const {
   std::uint8_t* y = frame.at(y_);
   const int threads = threads_for(frame, static_cast<double>(planes_.count()) * 4);
   if (border_) return run_bordered(frame, x, y, threads);
-  if (planes_.pixels == 1) return run_rows(frame, x, y, threads);
+  if (planes_.pixels == 1 && !words()) return run_rows(frame, x, y, threads);
   for (std::int64_t n = 0; n < planes_.images; ++n) {
     const float* image = x + n * planes_.channels * planes_.pixels;
     std::uint8_t* out = y + n * planes_.pixels * planes_.stride;
     for_each_part(planes_.pixels, block_pixels, threads, [&](std::int64_t begin, std::int64_t end) {
-      frame.nan_counts[input_] += run_pixels(image, out, begin, end);
+      frame.nan_counts[input_] += words() ? run_words(image, out, begin, end) : run_pixels(image, out, begin, end);
     });
   }
 }
 
 DequantizeStep::DequantizeStep(TensorId x, std::int32_t output, const Planes& planes, std::vector<float> table)
     : x_(x), output_(output), planes_(planes), table_(std::move(table)) {
-  if (table_.size() != 256) throw std::invalid_argument("a table of all codes has 256 entries");
+  if (table_.size() != 256 && table_.size() != 65536) {
+    throw std::invalid_argument("a table of all codes has 256 or 65536 entries");
+  }
 }
 
 void DequantizeStep::run(const Frame& frame) const {
   const std::uint8_t* x = frame.at(x_);
   float* y = static_cast<float*>(frame.outputs[static_cast<std::size_t>(output_)]);
   const int threads = threads_for(frame, static_cast<double>(planes_.count()) * 4);
+  const bool words = table_.size() != 256;
   const auto rows = [&](std::int64_t begin, std::int64_t end) {  // a row: one channel of one image
     for (std::int64_t row = begin; row < end; ++row) {
+      if (words) {
+        const std::uint8_t* in = x + row / planes_.channels * planes_.pixels * planes_.stride;
+        for (std::int64_t p = 0; p < planes_.pixels; ++p) {
+          std::int16_t code;
+          std::memcpy(&code, in + p * planes_.stride + 2 * (row % planes_.channels), sizeof(code));
+          y[row * planes_.pixels + p] = table_[static_cast<std::size_t>(code + 32768)];
+        }
+        continue;
+      }
       const std::uint8_t* in = x + row / planes_.channels * planes_.pixels * planes_.stride + row % planes_.channels;
       for (std::int64_t p = 0; p < planes_.pixels; ++p) y[row * planes_.pixels + p] = table_[in[p * planes_.stride]];
     }

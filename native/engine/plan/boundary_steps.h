@@ -26,7 +26,7 @@ struct QuantizeParams {
   float scale;
   std::int32_t zero_point;
   QuantizeRule rule;
-  bool is_signed;
+  Type type;  // s8, u8, s16 or u16
 };
 
 // Images with a border of one code: `lines` of pixels a multiple of `line_stride` apart, the first at `offset`.
@@ -49,8 +49,10 @@ class QuantizeStep : public Step {
  private:
   std::int64_t quantize(const float* x, std::int64_t count, void* out) const;
   std::int64_t run_pixels(const float* x, std::uint8_t* y, std::int64_t begin, std::int64_t end) const;
+  std::int64_t run_words(const float* x, std::uint8_t* y, std::int64_t begin, std::int64_t end) const;
   void run_rows(const Frame& frame, const float* x, std::uint8_t* y, int threads) const;
   void run_bordered(const Frame& frame, const float* x, std::uint8_t* y, int threads) const;
+  bool words() const { return params_.type == Type::s16 || params_.type == Type::u16; }
 
   std::int32_t input_;
   TensorId y_;
@@ -60,7 +62,7 @@ class QuantizeStep : public Step {
   QuantizeKernel kernel_;
 };
 
-// Codes -> float32 in the caller's order, by a table of all codes as stored.
+// Codes -> float32 in the caller's order, by a table of all codes as stored: of bytes, or of s16 from -32768 on.
 class DequantizeStep : public Step {
  public:
   DequantizeStep(TensorId x, std::int32_t output, const Planes& planes, std::vector<float> table);

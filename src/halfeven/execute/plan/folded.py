@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfeven import _native
-from halfeven.execute.plan.layout import OFFSET
+from halfeven.execute.plan.layout import STORED_ABOVE
 from halfeven.ir.instructions import Add
 from halfeven.ir.rescale import Accumulator, Rescale, Target
 from halfeven.numerics.multiplier import Multiplier
@@ -21,12 +21,12 @@ MOST_SHIFT = 100  # 2^-shift is a normal float32 with room for 24 bits
 
 
 def stored(code: int, dtype: Any) -> int:
-    """The byte of a code."""
-    return code + (OFFSET if np.dtype(dtype) == np.int8 else 0)
+    """What stands for a code in memory."""
+    return code + STORED_ABOVE.get(np.dtype(dtype), 0)
 
 
 def stored_rescale(multiplier: Multiplier, target: Target, method: Requantize) -> _native.Rescale:
-    """The rescale whose results are bytes: Z and the clamp are applied after the rounding, so they may be moved."""
+    """The rescale whose results are as stored: Z and the clamp are applied after the rounding, so they may be moved."""
     bounds = [stored(q, target.qtype.storage) for q in (target.zero_point, target.qmin, target.qmax)]
     return _native.Rescale(*kernel_multiplier(multiplier, method), int(method), *bounds)
 

@@ -15,6 +15,7 @@ from halfeven.ir.instructions import AveragePool, Conv, MaxPool, Quantize
 from halfeven.ir.transposed import ConvTranspose
 
 IMAGE_AXES = 4
+CODE_TYPES = {np.dtype(t): k for k, t in enumerate((np.int8, np.uint8, np.int16, np.uint16))}
 
 
 def emit_quantize(stage: Stage, i: Quantize, border: list[int] | None = None, y: Held | None = None) -> Held:
@@ -27,7 +28,7 @@ def emit_quantize(stage: Stage, i: Quantize, border: list[int] | None = None, y:
     source = stage.input(i.x, a.nbytes)
     rule = int(i.profile.scaling), int(i.profile.zero_point) == 0, int(i.profile.rounding)
     bounds = int(p.zero_point), p.qtype.qmin, p.qtype.qmax
-    stage.plan.quantize(source, y.id, held.planes, border or [], float(p.scale), *bounds, *rule, y.signed)
+    stage.plan.quantize(source, y.id, held.planes, border or [], float(p.scale), *bounds, *rule, CODE_TYPES[y.dtype])
     stage.quantized[source] = i.x
     stage.steps.append(f"Quantize {i.name}")
     return y

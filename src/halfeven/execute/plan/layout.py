@@ -13,6 +13,7 @@ Shape = tuple[int, ...]
 
 CHANNEL_STEP = 4  # channels are padded to a multiple of this
 OFFSET = 128  # a signed code of 8 bits is stored as code + 128
+STORED_ABOVE = {np.dtype(np.int8): OFFSET, np.dtype(np.uint16): -0x8000}  # what is stored, less the code
 FLIPS = {np.dtype(np.int8): 0x80, np.dtype(np.uint16): 0x8000}  # bits that differ between a code and what is stored
 
 

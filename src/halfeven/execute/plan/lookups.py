@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from halfeven.execute import reference
 from halfeven.execute.plan.folded import stored
-from halfeven.execute.plan.layout import image_axis, last_axis
+from halfeven.execute.plan.layout import Held, image_axis, last_axis
 from halfeven.execute.plan.stage import BYTES, Stage
 from halfeven.ir import instructions as ir
 from halfeven.ir.select import Extreme
@@ -17,19 +17,36 @@ from halfeven.ir.slopes import Divide, Slopes
 from halfeven.ir.tables import ChannelTable, PairTable
 
 CODES = 256
+CODED = (*BYTES, np.dtype(np.int16), np.dtype(np.uint16))
 Pair = ir.Add | ir.Mul | Divide | Extreme | PairTable
 
 
 def all_codes(dtype: Any) -> NDArray[Any]:
-    """Every 8-bit code of the type, in the order of the bytes that store them."""
-    return (np.arange(CODES) - stored(0, dtype)).astype(dtype)
+    """Every code of a type of 8 or 16 bits, in the order of what stands for them in memory."""
+    kind = np.dtype(dtype)
+    first = 0 if kind.itemsize == 1 else -0x8000
+    return (np.arange(CODES**kind.itemsize) + first - stored(0, kind)).astype(kind)
+
+
+def emit_look_up(stage: Stage, x: Held, y: Held, codes: NDArray[Any]) -> None:
+    """Emit ``y = codes[x]``, one entry a code of x."""
+    entries = codes.view(f"u{y.itemsize}") ^ np.dtype(f"u{y.itemsize}").type(y.flip)
+    if x.itemsize == y.itemsize == 1:
+        stage.plan.table(x.id, y.id, x.nbytes, entries)
+    else:
+        rows = [x.rows, x.channels, x.stride]
+        stage.plan.look_up(x.id, y.id, rows, y.stride, x.itemsize, y.itemsize, entries.view(np.uint8))
+
+
+def _coded(stage: Stage, name: str) -> bool:
+    return stage.any_shape(name) is not None and stage.dtype_of(name) in CODED
 
 
 def take_function(i: ir.Table | ir.Requantize | Slopes, stage: Stage) -> bool:
     """Emit a function of one code that is the same for all channels."""
-    if stage.shape_of(i.x) is None:
+    if not _coded(stage, i.x):
         return False
-    if isinstance(i, ir.Table) and i.table.size != CODES:
+    if isinstance(i, ir.Table) and i.table.size != CODES ** stage.dtype_of(i.x).itemsize:
         return False
     if isinstance(i, ir.Requantize) and i.rescale.multiplier.m0.size != 1:
         return False
@@ -46,7 +63,7 @@ def take_with_scalar(i: Pair, stage: Stage) -> bool:
     for name, other, shape, rank in ((i.a, i.b, a, len(b)), (i.b, i.a, b, len(a))):
         if other not in stage.constants or stage.arrays[other].size != 1 or rank > len(shape):
             continue
-        if stage.shape_of(name) is None or not shape:
+        if not _coded(stage, name) or not shape:
             continue
         codes, scalar = all_codes(stage.dtype_of(name)), stage.arrays[other].reshape(1)
         return _look_up(i, stage, name, reference.step(i, [codes, scalar] if name == i.a else [scalar, codes])[0])
@@ -54,11 +71,11 @@ def take_with_scalar(i: Pair, stage: Stage) -> bool:
 
 
 def _look_up(i: Any, stage: Stage, name: str, codes: NDArray[Any]) -> bool:
-    if codes.dtype not in BYTES:
+    if codes.dtype.itemsize not in {1, 2, 4}:
         return False
     x = stage.get(name)
     y = stage.tensor(x.shape, x.axis, codes.dtype)
-    stage.plan.table(x.id, y.id, x.nbytes, codes.view(np.uint8) ^ np.uint8(y.offset))
+    emit_look_up(stage, x, y, codes)
     stage.steps.append(f"Table {i.name}")
     stage.held[i.y] = y
     return True

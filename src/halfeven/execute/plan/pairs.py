@@ -34,7 +34,7 @@ def repeat(of: Shape, over: Shape) -> tuple[int, int] | None:
 
 def _second(stage: Stage, name: str, x: Held) -> tuple[Held, tuple[int, int]] | None:
     """The smaller operand and how it repeats: of the same number of axes, or a constant."""
-    shape = stage.shape_of(name)
+    shape = stage.any_shape(name)
     if shape is None or len(shape) > len(x.shape):
         return None
     full = (1,) * (len(x.shape) - len(shape)) + shape
@@ -51,9 +51,9 @@ def _second(stage: Stage, name: str, x: Held) -> tuple[Held, tuple[int, int]] | 
     return stage.brought_in(name, a, x.axis), how
 
 
-def _operands(i: Add | Mul | PairTable, stage: Stage) -> tuple[Held, Held, tuple[int, int], bool] | None:
+def operands_of(i: Add | Mul | PairTable, stage: Stage) -> tuple[Held, Held, tuple[int, int], bool] | None:
     """(larger, smaller, how it repeats, whether the larger is the first)."""
-    a, b = stage.shape_of(i.a), stage.shape_of(i.b)
+    a, b = stage.any_shape(i.a), stage.any_shape(i.b)
     if not a or not b:
         return None
     result = np.broadcast_shapes(a, b)
@@ -68,6 +68,10 @@ def _operands(i: Add | Mul | PairTable, stage: Stage) -> tuple[Held, Held, tuple
     return None if found is None else (x, *found, first)
 
 
+def _bytes(i: Add | Mul | PairTable, stage: Stage) -> bool:
+    return stage.shape_of(i.a) is not None and stage.shape_of(i.b) is not None
+
+
 def take_add(i: Add, stage: Stage) -> bool:
     """Emit a sum, as part of the convolution that makes one of its operands where there is one."""
     if i.target.qtype.storage not in BYTES or not stage.shape_of(i.a) or not stage.shape_of(i.b):
@@ -76,7 +80,7 @@ def take_add(i: Add, stage: Stage) -> bool:
         return False
     if _fused(i, stage):
         return True
-    found = _operands(i, stage)
+    found = operands_of(i, stage)
     if found is None:
         return False
     x, y, how, first = found
@@ -86,7 +90,7 @@ def take_add(i: Add, stage: Stage) -> bool:
     if not first:
         rule = rule[1], rule[0], *rule[2:]
     out = stage.tensor(x.shape, x.axis, i.target.qtype.storage)
-    stage.plan.sum(_place(x, y, out, how), rule)
+    stage.plan.sum(place_of(x, y, out, how), rule)
     stage.steps.append(f"Add {i.name}")
     stage.held[i.y] = out
     return True
@@ -105,22 +109,23 @@ def _fused(i: Add, stage: Stage) -> bool:
     return True
 
 
-def _place(x: Held, y: Held, out: Held, how: tuple[int, int]) -> list[int]:
+def place_of(x: Held, y: Held, out: Held, how: tuple[int, int]) -> list[int]:
+    """Where the operands' and the result's rows are, for the engine."""
     return [x.id, y.id, out.id, x.rows, x.channels, x.stride, y.stride, *how]
 
 
 def take_mul(i: Mul, stage: Stage) -> bool:
     """Emit a product of two activations."""
-    if i.rescale.target.qtype.storage not in BYTES or i.rescale.multiplier.m0.size != 1:
+    if i.rescale.target.qtype.storage not in BYTES or i.rescale.multiplier.m0.size != 1 or not _bytes(i, stage):
         return False
-    found = _operands(i, stage)
+    found = operands_of(i, stage)
     if found is None:
         return False
     x, y, how, first = found
     x_zero, y_zero = (i.a_zero, i.b_zero) if first else (i.b_zero, i.a_zero)
     out = stage.tensor(x.shape, x.axis, i.rescale.target.qtype.storage)
     rescale = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
-    stage.plan.multiply(_place(x, y, out, how), stored(x_zero, x.dtype), stored(y_zero, y.dtype), rescale)
+    stage.plan.multiply(place_of(x, y, out, how), stored(x_zero, x.dtype), stored(y_zero, y.dtype), rescale)
     stage.steps.append(f"Mul {i.name}")
     stage.held[i.y] = out
     return True
@@ -128,15 +133,15 @@ def take_mul(i: Mul, stage: Stage) -> bool:
 
 def take_pair_table(i: PairTable, stage: Stage) -> bool:
     """Emit a look-up by two codes, over tables of all of them."""
-    if i.table.dtype not in BYTES or i.table.shape != (CODES, CODES):
+    if i.table.dtype not in BYTES or i.table.shape != (CODES, CODES) or not _bytes(i, stage):
         return False
-    found = _operands(i, stage)
+    found = operands_of(i, stage)
     if found is None:
         return False
     x, y, how, first = found
     out = stage.tensor(x.shape, x.axis, i.table.dtype)
     table = np.ascontiguousarray(i.table if first else i.table.T).view(np.uint8) ^ np.uint8(out.offset)
-    stage.plan.pair_table(_place(x, y, out, how), table.reshape(-1))
+    stage.plan.pair_table(place_of(x, y, out, how), table.reshape(-1))
     stage.steps.append(f"PairTable {i.name}")
     stage.held[i.y] = out
     return True

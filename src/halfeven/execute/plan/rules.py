@@ -10,7 +10,7 @@ import numpy as np
 from halfeven.execute import reference, windows
 from halfeven.execute.plan import tables
 from halfeven.execute.plan.folded import stored, stored_rescale
-from halfeven.execute.plan.images import emit_bordered, emit_quantize, takes_bordered
+from halfeven.execute.plan.images import CODE_TYPES, emit_bordered, emit_quantize, takes_bordered
 from halfeven.execute.plan.layout import Held, image_axis, last_axis
 from halfeven.execute.plan.lookups import all_codes, take_channel_table, take_function, take_with_scalar
 from halfeven.execute.plan.matmul import take_matmul
@@ -19,6 +19,7 @@ from halfeven.execute.plan.pairs import take_add, take_mul, take_pair_table
 from halfeven.execute.plan.products import conv_shape, emit_conv, take_linear
 from halfeven.execute.plan.stage import BYTES, Stage
 from halfeven.execute.plan.transposed import take_conv_transpose
+from halfeven.execute.plan.wide import take_wide_add, take_wide_conv, take_wide_linear
 from halfeven.ir import instructions as ir
 from halfeven.ir.normalize import Normalize
 from halfeven.ir.tables import ChannelTable, PairTable
@@ -33,7 +34,6 @@ def take(instruction: Any, stage: Stage) -> bool:  # noqa: ARG001  the rules bel
     return False
 
 
-take.register(ir.Linear)(take_linear)
 take.register(ir.MatMul)(take_matmul)
 take.register(ir.Table)(take_function)
 take.register(ir.Requantize)(take_function)
@@ -43,8 +43,13 @@ take.register(ConvTranspose)(take_conv_transpose)
 
 
 @take.register
+def _linear(i: ir.Linear, stage: Stage) -> bool:
+    return take_linear(i, stage) or take_wide_linear(i, stage)
+
+
+@take.register
 def _add(i: ir.Add, stage: Stage) -> bool:
-    return take_with_scalar(i, stage) or take_add(i, stage)
+    return take_with_scalar(i, stage) or take_add(i, stage) or take_wide_add(i, stage)
 
 
 @take.register
@@ -65,7 +70,7 @@ def _conv(i: ir.Conv, stage: Stage) -> bool:
         return True
     shape = conv_shape(i, stage)
     if shape is None:
-        return False
+        return take_wide_conv(i, stage)
     stage.emit_conv = emit_conv
     if stage.uses.get(i.y) == 1 and isinstance(stage.readers.get(i.y), ir.Add) and i.group == 1:
         stage.get(i.x, 1)  # what it reads is in place
@@ -80,10 +85,15 @@ def _quantize(i: ir.Quantize, stage: Stage) -> bool:
     a, p = stage.arrays.get(i.x), i.params
     if i.x in stage.held or a is None or a.dtype != np.float32 or not a.size:
         return False
-    if p.scale.ndim or p.qtype.storage not in BYTES:
+    if p.scale.ndim or np.dtype(p.qtype.storage) not in CODE_TYPES:
         return False
     reader = stage.readers.get(i.y)
-    if stage.uses.get(i.y) == 1 and isinstance(reader, ir.Conv) and takes_bordered(reader, a.shape, stage):
+    if (
+        p.qtype.storage in BYTES
+        and stage.uses.get(i.y) == 1
+        and isinstance(reader, ir.Conv)
+        and takes_bordered(reader, a.shape, stage)
+    ):
         stage.images[i.y], stage.emit_quantize = (i, a.shape), emit_quantize
     else:
         stage.held[i.y] = emit_quantize(stage, i)
@@ -92,7 +102,7 @@ def _quantize(i: ir.Quantize, stage: Stage) -> bool:
 
 @take.register
 def _dequantize(i: ir.Dequantize, stage: Stage) -> bool:
-    if stage.shape_of(i.x) is None or i.params.scale.ndim:
+    if stage.any_shape(i.x) is None or stage.dtype_of(i.x) not in CODE_TYPES or i.params.scale.ndim:
         return False
     x = stage.get(i.x)
     table = reference.step(i, [all_codes(x.dtype)])[0]

@@ -66,7 +66,7 @@ class Stage:
     emit_conv: Callable[[Stage, Conv, Held, None], Held] | None = None
     emit_quantize: Callable[[Stage, Quantize], Held] | None = None
     images: dict[str, tuple[Quantize, Shape]] = field(default_factory=dict)
-    paddings: dict[tuple[int, int], int] = field(default_factory=dict)
+    paddings: dict[tuple[Any, ...], int] = field(default_factory=dict)
     relaid: dict[tuple[Any, ...], Held] = field(default_factory=dict)
 
     def tensor(self, shape: Shape, axis: int, dtype: Any) -> Held:
@@ -186,11 +186,12 @@ class Stage:
         self.outputs.append(outer)
         return self.plan.output(outer.nbytes)
 
-    def padding(self, zero: int, width: int) -> int:
-        """A pixel of zero points, as stored."""
-        key = zero, width
+    def padding(self, zero: int, width: int, dtype: Any = np.uint8) -> int:
+        """A pixel of zero points, as stored, ``width`` bytes."""
+        key = zero, width, np.dtype(dtype)
         if key not in self.paddings:
-            self.paddings[key] = self.plan.constant(np.full(width + 64, zero, np.uint8))
+            fill = np.full(-(-width // np.dtype(dtype).itemsize) + 64, zero, dtype)
+            self.paddings[key] = self.plan.constant(fill.view(np.uint8))
         return self.paddings[key]
 
     def export(self, name: str) -> None:

@@ -1,0 +1,2 @@
+#define HALFEVEN_ISA avx512_vnni
+#include "kernels/wgemm/avx512.inc"
