@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "bindings/arguments.h"
-#include "bindings/program.h"
+#include "bindings/plan_handle.h"
 #include "engine/cpu.h"
 #include "engine/peak.h"
 #include "engine/plan/boundary_steps.h"
@@ -69,14 +69,6 @@ void new_wide_weights(native::WideWeights* self, const WideCodes& codes, std::in
   new (self) native::WideWeights(weights, native::isa_from_index(isa));
 }
 
-// The element types that Python names by the order of this list.
-native::Type code_type(int index) {
-  constexpr native::Type types[] = {native::Type::s8, native::Type::u8, native::Type::s16, native::Type::u16,
-                                    native::Type::s32};
-  if (index < 0 || index >= static_cast<int>(std::size(types))) throw nb::value_error("no such type of codes");
-  return types[index];
-}
-
 void new_depthwise_weights(native::DepthwiseWeights* self, const Codes& codes, std::int64_t taps,
                            const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier, int isa) {
   new (self) native::DepthwiseWeights({codes.data(), codes.size()}, span_of(bias), span_of(multiplier), taps,
@@ -84,9 +76,9 @@ void new_depthwise_weights(native::DepthwiseWeights* self, const Codes& codes, s
 }
 
 // What Python builds a plan with: the Plan, and the instruction set of its kernels.
-class Builder {
+class Builder : public PlanHandle {
  public:
-  explicit Builder(int isa) : isa_(native::isa_from_index(isa)) {}
+  using PlanHandle::PlanHandle;
 
   native::TensorId tensor(std::int64_t bytes) { return plan_.tensor(bytes); }
   native::TensorId constant(const Bytes& bytes) { return plan_.constant({bytes.data(), bytes.size()}); }
@@ -265,8 +257,7 @@ class Builder {
  private:
   template <class StepType, class... Arguments>
   void add(Arguments&&... arguments) {
-    if (plan_.finished()) throw nb::value_error("the plan is finished");
-    plan_.add(std::make_unique<StepType>(std::forward<Arguments>(arguments)...));
+    add_step(std::make_unique<StepType>(std::forward<Arguments>(arguments)...));
   }
 
   static void check_count(const Sizes& sizes, std::size_t expected) {
@@ -328,9 +319,6 @@ class Builder {
     }
     return ends;
   }
-
-  Plan plan_;
-  native::Isa isa_;
 };
 
 }  // namespace
@@ -362,7 +350,8 @@ void bind_engine(nb::module_& m) {
       .def("__init__", &new_wide_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"), arg("bits"),
            arg("depthwise"), arg("isa") = -1)
       .def_prop_ro("nbytes", &native::WideWeights::bytes);
-  nb::class_<Builder>(m, "Plan", "Steps over tensors of known shapes, in one arena.")
+  bind_plan_calls(m);
+  nb::class_<Builder, PlanHandle>(m, "Plan", "Steps over tensors of known shapes, in one arena.")
       .def(nb::init<int>(), arg("isa") = -1)
       .def("tensor", &Builder::tensor, arg("bytes"))
       .def("constant", &Builder::constant, arg("bytes"))

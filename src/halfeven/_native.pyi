@@ -431,6 +431,82 @@ class Plan:
         rescale: Rescale,
         in_kernel: bool,
     ) -> None: ...
+    def call_softmax(
+        self,
+        x: list[int],
+        y: list[int],
+        sizes: list[int],
+        exponentials: NDArray[np.uint32],
+        m0: int,
+        shift: int,
+        clamp: list[int],
+    ) -> None: ...
+    def call_normalize(
+        self,
+        x: list[int],
+        y: list[int],
+        sizes: list[int],
+        fixed: list[int],
+        gain: NDArray[np.int64],
+        offset: NDArray[np.int64],
+        clamp: list[int],
+    ) -> None: ...
+    def call_gemm(
+        self,
+        a: list[int],
+        b: list[int],
+        y: list[int],
+        sizes: list[int],
+        a_index: list[int],
+        b_index: list[int],
+        bits: int,
+        rescale: Rescale,
+    ) -> None: ...
+    def call_reduce(self, x: list[int], y: list[int], sizes: list[int], rescale: Rescale) -> None: ...
+    def call_reduce_extreme(self, x: list[int], y: list[int], sizes: list[int], largest: bool) -> None: ...
+    def call_max_pool(self, x: list[int], y: list[int], planes: int, window: Window) -> None: ...
+    def call_average_pool(
+        self, x: list[int], y: list[int], planes: int, window: Window, bits: int, rescale: Rescale
+    ) -> None: ...
+    def call_sum(
+        self, a: list[int], b: list[int], y: list[int], walk: list[list[int]], rule: list[int], clamp: list[int]
+    ) -> None: ...
+    def call_multiply(
+        self, a: list[int], b: list[int], y: list[int], walk: list[list[int]], rescale: Rescale
+    ) -> None: ...
+    def call_divide(
+        self, a: list[int], b: list[int], y: list[int], walk: list[list[int]], rule: list[int], clamp: list[int]
+    ) -> None: ...
+    def call_add_sums(
+        self,
+        a: list[int],
+        b: list[int],
+        y: list[int],
+        sizes: list[int],
+        a_multiplier: list[int],
+        b_multiplier: list[int],
+        shift: list[int],
+        clamp: list[int],
+    ) -> None: ...
+    def call_resize_linear(
+        self,
+        x: list[int],
+        y: list[int],
+        sizes: list[int],
+        taps: list[list[list[int]]],
+        bits: int,
+        rescale: Rescale,
+    ) -> None: ...
+    def call_choose(
+        self,
+        condition: tuple[int, int],
+        a: tuple[int, int],
+        b: tuple[int, int],
+        y: int,
+        walk: list[list[int]],
+        item: int,
+        largest: bool,
+    ) -> None: ...
     def run(
         self,
         inputs: list[NDArray[Any]],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -83,15 +84,37 @@ def _look_up(i: Any, stage: Stage, name: str, codes: NDArray[Any]) -> bool:
 
 def take_channel_table(i: ChannelTable, stage: Stage) -> bool:
     """Emit a function of one code for each channel."""
+    return _look_up_by_channel(i, stage, i.axis, i.table)
+
+
+def take_slopes(i: Slopes, stage: Stage) -> bool:
+    """Emit products with constants, as a function for each channel."""
     shape = stage.shape_of(i.x)
-    if not shape or i.table.dtype not in BYTES or i.table.shape != (shape[i.axis], CODES):
+    if shape is None or len(i.shape) != 1:
+        return take_function(i, stage)
+    axis = len(shape) - i.inner - 1
+    if axis < 0 or shape[axis] != i.shape[0]:
         return False
-    if i.axis not in {image_axis(shape), last_axis(shape)}:
+    codes = np.broadcast_to(all_codes(stage.dtype_of(i.x)), (*i.shape, CODES))
+    return _look_up_by_channel(i, stage, axis, reference.step(replace(i, inner=1), [codes])[0])
+
+
+def _look_up_by_channel(i: ChannelTable | Slopes, stage: Stage, axis: int, table: NDArray[Any]) -> bool:
+    """``table`` holds, for each channel, what becomes of the codes from the lowest on."""
+    shape = stage.shape_of(i.x)
+    if not shape or table.dtype not in BYTES or not 0 <= axis < len(shape) or table.shape != (shape[axis], CODES):
         return False
-    x = stage.get(i.x, i.axis)
-    y = stage.tensor(shape, i.axis, i.table.dtype)
-    entries = np.ascontiguousarray(i.table).view(np.uint8) ^ np.uint8(y.offset)
+    x, order = stage.view(i.x), list(range(len(shape)))
+    if axis in {image_axis(shape), last_axis(shape)}:
+        x = stage.laid_out(x, axis)
+    else:  # the channels go last, and back behind the look-up
+        order = [*order[:axis], *order[axis + 1 :], axis]
+        moved = x.seen_as(tuple(shape[k] for k in order), [x.strides[k] for k in order])
+        x = stage.laid_out(moved, last_axis(shape))
+    y = stage.tensor(x.shape, x.axis, table.dtype)
+    entries = np.ascontiguousarray(table).view(np.uint8) ^ np.uint8(y.offset)
     stage.plan.channel_table(x.id, y.id, [y.rows, y.channels, y.stride], entries.reshape(-1))
-    stage.steps.append(f"ChannelTable {i.name}")
-    stage.held[i.y] = y
+    stage.steps.append(f"{type(i).__name__} {i.name}")
+    back = [order.index(k) for k in range(len(shape))]
+    stage.held[i.y] = y.seen_as(shape, [y.strides[k] for k in back]) if order != sorted(order) else y
     return True

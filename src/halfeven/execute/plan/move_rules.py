@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from halfeven.execute.moves import move
+from halfeven.execute.nearest import nearest
 from halfeven.execute.plan import tables
-from halfeven.execute.plan.layout import Held, Shape, contiguous_strides, reshaped_strides, usual_axis
+from halfeven.execute.plan.layout import Held, Shape, contiguous_strides, reshaped_strides
 from halfeven.execute.plan.rules import take
 from halfeven.execute.plan.stage import Stage
 from halfeven.ir import moves as ir
 from halfeven.ir.instructions import operands
+
+MOST_PICKED = 4096  # numbers along an axis, each a copy
 
 
 def _result_shape(i: ir.Move, stage: Stage) -> Shape | None:
@@ -21,7 +24,9 @@ def _result_shape(i: ir.Move, stage: Stage) -> Shape | None:
     shapes = [stage.any_shape(name) for name in operands(i)]
     if any(shape is None or not shape for shape in shapes):
         return None
-    moved = move(i, [np.broadcast_to(np.int8(0), shape) for shape in shapes if shape])[0].shape
+    kinds = [stage.dtype_of(name) for name in operands(i)]
+    arrays = [np.broadcast_to(np.zeros((), kind), shape) for kind, shape in zip(kinds, shapes, strict=True) if shape]
+    moved = move(i, arrays)[0].shape
     return moved if moved and 0 not in moved else None
 
 
@@ -129,26 +134,110 @@ def _gather(i: ir.Gather, stage: Stage) -> bool:
 
 
 def _picked(i: ir.Gather, stage: Stage, x: Held, shape: Shape, axis: int, numbers: Any) -> bool:
-    """One copy a run of neighbours."""
-    flat = (*x.shape[:axis], numbers.size, *x.shape[axis + 1 :])
-    y = stage.tensor(flat, usual_axis(flat), x.dtype)
+    stage.held[i.y] = reshaped(stage, picked(stage, x, axis, numbers), shape)
+    return True
+
+
+def picked(stage: Stage, x: Held, axis: int, numbers: Any) -> Held:
+    """The elements of these numbers along an axis: one copy a run of neighbours."""
+    flat = (*x.shape[:axis], int(numbers.size), *x.shape[axis + 1 :])
+    y = stage.tensor(flat, x.best_axis, x.dtype)
     cuts = [0, *(np.flatnonzero(np.diff(numbers) != 1) + 1), numbers.size]
     for first, last in pairwise(cuts):
         part = Held(x.id, (*x.shape[:axis], int(last - first), *x.shape[axis + 1 :]), 0, x.dtype)
         place = x.place + int(numbers[first]) * x.strides[axis], int(first) * y.strides[axis]
         stage.copy((True, x.id), (True, y.id), part, x.strides, y.strides, offsets=place)
-    stage.held[i.y] = reshaped(stage, y, shape)
+    return y
+
+
+def _picked_along(i: Any, stage: Stage, shape: Shape, along: list[Any]) -> bool:
+    """Numbers along each axis, None where it stays."""
+    x = stage.view(i.x)
+    for axis, numbers in enumerate(along):
+        if numbers is not None and not np.array_equal(numbers, np.arange(x.shape[axis])):
+            if numbers.size > MOST_PICKED:
+                return False
+            x = picked(stage, x, axis, numbers)
+    stage.held[i.y] = x
+    return x.shape == shape
+
+
+@take.register
+def _tile(i: ir.Tile, stage: Stage) -> bool:
+    shape, x_shape = _result_shape(i, stage), stage.any_shape(i.x)
+    if shape is None or x_shape is None or len(i.repeats) != len(x_shape):
+        return False
+    return _picked_along(i, stage, shape, [np.tile(np.arange(n), r) for n, r in zip(x_shape, i.repeats, strict=True)])
+
+
+@take.register
+def _pad(i: ir.Pad, stage: Stage) -> bool:
+    shape, x_shape = _result_shape(i, stage), stage.any_shape(i.x)
+    if shape is None or x_shape is None:
+        return False
+    if i.mode != "constant":
+        lines = [ir.Pad("", "", "", (pads,), i.mode, 0) for pads in i.pads]
+        numbers = [move(line, [np.arange(n)])[0] for line, n in zip(lines, x_shape, strict=True)]
+        return _picked_along(i, stage, shape, numbers)
+    x = stage.view(i.x)
+    y = stage.tensor(shape, x.best_axis, x.dtype)
+    filled = move(ir.Pad("", "", "", ((64, 0),), i.mode, i.fill), [np.zeros(1, x.dtype)])[0]
+    fill = stage.plan.constant((filled.view(f"u{x.itemsize}") ^ x.flip).astype(f"u{x.itemsize}").view(np.uint8))
+    stage.copy((True, fill), (True, y.id), y, [0] * len(shape), y.strides)
+    kept = tuple(n + min(b, 0) + min(e, 0) for n, (b, e) in zip(x_shape, i.pads, strict=True))
+    places = [
+        x.place + sum(max(-b, 0) * step for (b, _), step in zip(i.pads, x.strides, strict=True)),
+        sum(max(b, 0) * step for (b, _), step in zip(i.pads, y.strides, strict=True)),
+    ]
+    if 0 not in kept:
+        part = Held(x.id, kept, 0, x.dtype)
+        stage.copy((True, x.id), (True, y.id), part, x.strides, y.strides, offsets=(places[0], places[1]))
+    stage.held[i.y] = y
+    return True
+
+
+@take.register
+def _depth_to_space(i: ir.DepthToSpace, stage: Stage) -> bool:
+    shape, x_shape, b = _result_shape(i, stage), stage.any_shape(i.x), i.block
+    if shape is None or x_shape is None:
+        return False
+    n, c, h, w = x_shape
+    if i.columns_first:
+        blocks, order = (n, b, b, c // (b * b), h, w), (0, 3, 4, 1, 5, 2)
+    else:
+        blocks, order = (n, c // (b * b), b, b, h, w), (0, 1, 4, 2, 5, 3)
+    return _regrouped(i, stage, blocks, order, shape)
+
+
+@take.register
+def _space_to_depth(i: ir.SpaceToDepth, stage: Stage) -> bool:
+    shape, x_shape, b = _result_shape(i, stage), stage.any_shape(i.x), i.block
+    if shape is None or x_shape is None:
+        return False
+    n, c, h, w = x_shape
+    return _regrouped(i, stage, (n, c, h // b, b, w // b, b), (0, 3, 5, 1, 2, 4), shape)
+
+
+def _regrouped(i: Any, stage: Stage, blocks: Shape, order: tuple[int, ...], shape: Shape) -> bool:
+    """Axes taken apart, exchanged and put together again."""
+    x = reshaped(stage, stage.view(i.x), blocks)
+    moved = x.seen_as(tuple(blocks[k] for k in order), [x.strides[k] for k in order])
+    stage.held[i.y] = reshaped(stage, moved, shape)
     return True
 
 
 @take.register
 def _resize(i: ir.ResizeNearest, stage: Stage) -> bool:
     shape = _result_shape(i, stage)
-    x_shape = stage.shape_of(i.x)
-    if shape is None or x_shape is None or len(shape) < 3 or shape[:2] != x_shape[:2]:  # noqa: PLR2004
+    x_shape = stage.any_shape(i.x)
+    if shape is None or x_shape is None:
         return False
-    if i.scales is not None and any(s != 1 for s in i.scales[:2]):
-        return False
+    images = len(shape) > 2 and shape[:2] == x_shape[:2] and (i.scales is None or all(s == 1 for s in i.scales[:2]))  # noqa: PLR2004
+    if not images or stage.shape_of(i.x) is None:
+        scales = i.scales or (None,) * len(shape)
+        sizes = i.sizes or (None,) * len(shape)
+        how = zip(x_shape, sizes, scales, strict=True)
+        return _picked_along(i, stage, shape, [nearest(*line, i.coordinates, i.rounding) for line in how])
     x = stage.get(i.x, 1)
     one = (
         i

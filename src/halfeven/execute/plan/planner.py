@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from halfeven.errors import HalfevenError, ResourceError
 from halfeven.execute.memory import check_memory
 from halfeven.execute.plan import move_rules  # noqa: F401  registers its rules
+from halfeven.execute.plan.call import call
 from halfeven.execute.plan.layout import Shape
 from halfeven.execute.plan.rules import take
 from halfeven.execute.plan.samples import independent
@@ -171,7 +172,7 @@ def _finished(stage: Stage) -> bool:
 def _taken(instruction: Instruction, stage: Stage) -> bool:
     """Whether the engine takes it; what it refuses is left to the step by step kernels, and to their words."""
     try:
-        return take(instruction, stage)
+        return take(instruction, stage) or call(instruction, stage)
     except ResourceError as error:
         raise error.within(f"{type(instruction).__name__} '{instruction.name}'") from None
     except (HalfevenError, ValueError, IndexError):

@@ -12,7 +12,7 @@ from halfeven.execute.plan import tables
 from halfeven.execute.plan.folded import stored, stored_rescale
 from halfeven.execute.plan.images import CODE_TYPES, emit_bordered, emit_quantize, takes_bordered
 from halfeven.execute.plan.layout import Held, image_axis, last_axis
-from halfeven.execute.plan.lookups import all_codes, take_channel_table, take_function, take_with_scalar
+from halfeven.execute.plan.lookups import all_codes, take_channel_table, take_function, take_slopes, take_with_scalar
 from halfeven.execute.plan.matmul import take_matmul
 from halfeven.execute.plan.normalize import take_normalize
 from halfeven.execute.plan.pairs import take_add, take_mul, take_pair_table
@@ -22,6 +22,8 @@ from halfeven.execute.plan.transposed import take_conv_transpose
 from halfeven.execute.plan.wide import take_wide_add, take_wide_conv, take_wide_linear
 from halfeven.ir import instructions as ir
 from halfeven.ir.normalize import Normalize
+from halfeven.ir.select import Extreme
+from halfeven.ir.slopes import Divide, Slopes
 from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
 
@@ -39,6 +41,9 @@ take.register(ir.Table)(take_function)
 take.register(ir.Requantize)(take_function)
 take.register(ChannelTable)(take_channel_table)
 take.register(Normalize)(take_normalize)
+take.register(Slopes)(take_slopes)
+take.register(Divide)(take_with_scalar)
+take.register(Extreme)(take_with_scalar)
 take.register(ConvTranspose)(take_conv_transpose)
 
 

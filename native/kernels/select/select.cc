@@ -1,0 +1,95 @@
+#include "kernels/select/select.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace halfeven::native {
+namespace {
+
+constexpr std::int64_t lines_together = 64;
+
+std::int64_t offset_of(std::int64_t line, const std::vector<std::int64_t>& shape,
+                       const std::vector<std::int64_t>& strides) {
+  std::int64_t offset = 0;
+  for (std::size_t k = shape.size() - 1; k-- > 0;) {
+    offset += line % shape[k] * strides[k];
+    line /= shape[k];
+  }
+  return offset;
+}
+
+// Calls body(condition, a, b, y) for each line of the last axis.
+template <class Body>
+void for_each_line(const Choice& task, std::uint8_t* y, const Parallel& parallel, const Body& body) {
+  std::int64_t lines = 1;
+  for (std::size_t k = 0; k + 1 < task.shape.size(); ++k) lines *= task.shape[k];
+  const std::int64_t line_bytes = task.shape.back() * task.item;
+  parallel(ceil_div(lines, lines_together), [&](std::int64_t item) {
+    for (std::int64_t i = item * lines_together; i < std::min(lines, (item + 1) * lines_together); ++i) {
+      const std::uint8_t* condition =
+          task.condition == nullptr ? nullptr : task.condition + offset_of(i, task.shape, task.condition_strides);
+      body(condition, task.a + offset_of(i, task.shape, task.a_strides),
+           task.b + offset_of(i, task.shape, task.b_strides), y + i * line_bytes);
+    }
+  });
+}
+
+template <class Code>
+void extremes(const Choice& task, bool largest, std::uint8_t* y, const Parallel& parallel) {
+  for_each_line(task, y, parallel,
+                [&](const std::uint8_t*, const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* out) {
+                  for (std::int64_t i = 0; i < task.shape.back(); ++i) {
+                    const Code p = *reinterpret_cast<const Code*>(a + i * task.a_strides.back());
+                    const Code q = *reinterpret_cast<const Code*>(b + i * task.b_strides.back());
+                    reinterpret_cast<Code*>(out)[i] = (p > q) == largest ? p : q;
+                  }
+                });
+}
+
+template <class Code>
+void reduce(const Code* x, std::int64_t length, std::int64_t inner, bool largest, Code* y) {
+  std::copy(x, x + inner, y);
+  for (std::int64_t k = 1; k < length; ++k) {
+    for (std::int64_t i = 0; i < inner; ++i) {
+      const Code q = x[k * inner + i];
+      y[i] = largest ? std::max(y[i], q) : std::min(y[i], q);
+    }
+  }
+}
+
+}  // namespace
+
+void choose(const Choice& task, std::uint8_t* y, const Parallel& parallel) {
+  for_each_line(task, y, parallel,
+                [&](const std::uint8_t* c, const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* out) {
+                  for (std::int64_t i = 0; i < task.shape.back(); ++i) {
+                    const bool first = c[i * task.condition_strides.back()] != 0;
+                    const std::uint8_t* from = first ? a + i * task.a_strides.back() : b + i * task.b_strides.back();
+                    std::memcpy(out + i * task.item, from, static_cast<std::size_t>(task.item));
+                  }
+                });
+}
+
+void extreme(const Choice& task, bool largest, std::uint8_t* y, const Parallel& parallel) {
+  if (task.item == 1) {
+    extremes<std::uint8_t>(task, largest, y, parallel);
+  } else {
+    extremes<std::int16_t>(task, largest, y, parallel);
+  }
+}
+
+void reduce_extreme(const void* x, Type type, std::int64_t outer, std::int64_t length, std::int64_t inner, bool largest,
+                    void* y, const Parallel& parallel) {
+  parallel(outer, [&](std::int64_t o) {
+    const std::int64_t from = o * length * inner;
+    if (type == Type::u8) {
+      reduce(static_cast<const std::uint8_t*>(x) + from, length, inner, largest,
+             static_cast<std::uint8_t*>(y) + o * inner);
+    } else {
+      reduce(static_cast<const std::int16_t*>(x) + from, length, inner, largest,
+             static_cast<std::int16_t*>(y) + o * inner);
+    }
+  });
+}
+
+}  // namespace halfeven::native

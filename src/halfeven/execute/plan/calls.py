@@ -1,0 +1,268 @@
+"""What has no step of its own: kernels over whole arrays in C order, elements as stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from halfeven import _native
+from halfeven.execute import native_arguments as arguments
+from halfeven.execute import reference, windows
+from halfeven.execute.linear import MOST_AXES, Taps, taps_of, total_of
+from halfeven.execute.normalize import rows_of
+from halfeven.execute.plan.folded import stored, stored_rescale
+from halfeven.execute.plan.layout import Held, Shape, contiguous_strides
+from halfeven.execute.plan.stage import Stage
+from halfeven.execute.plan.wide import CODES, STORED_TYPES
+from halfeven.execute.reference_select import check_some
+from halfeven.ir import instructions as ir
+from halfeven.ir.normalize import Normalize
+from halfeven.ir.rescale import Rescale, Target
+from halfeven.ir.select import ReduceExtreme, ReduceSum, ResizeLinear
+from halfeven.numerics.profile import Requantize
+
+LONG_SUMS = 2**31
+
+
+def known(stage: Stage, *names: str, kinds: Sequence[Any] = CODES) -> bool:
+    """Whether the engine holds these tensors, of such a type."""
+    return all(stage.any_shape(n) is not None and stage.dtype_of(n) in kinds for n in names)
+
+
+def plain(stage: Stage, name: str) -> Held:
+    """The tensor in C order."""
+    x = stage.view(name)
+    order = contiguous_strides(x.shape, x.itemsize)
+    if all(n == 1 or a == b for n, a, b in zip(x.shape, x.strides, order, strict=True)):
+        return x
+    key = x.id, x.shape, x.steps, x.place, "plain"
+    if key not in stage.relaid:
+        y = room(stage, x.shape, x.dtype)
+        stage.copy((True, x.id), (True, y.id), x, x.strides, order, offsets=(x.place, 0))
+        stage.relaid[key] = y
+    return stage.relaid[key]
+
+
+def room(stage: Stage, shape: Shape, dtype: Any) -> Held:
+    """A tensor in C order."""
+    kind = np.dtype(dtype)
+    flat = Held(stage.plan.tensor(prod(shape) * kind.itemsize), shape, 0, kind)
+    return flat.seen_as(shape, contiguous_strides(shape, kind.itemsize))
+
+
+def array(x: Held, zero: int = 0) -> list[int]:
+    """A tensor as the calls take it."""
+    return [x.id, x.place, STORED_TYPES[x.itemsize], stored(zero, x.dtype)]
+
+
+def clamp(to: Target) -> list[int]:
+    """Zero point and range, as stored."""
+    return [stored(q, to.qtype.storage) for q in (to.zero_point, to.qmin, to.qmax)]
+
+
+def writes(to: Target) -> bool:
+    """Whether the calls write such codes."""
+    return np.dtype(to.qtype.storage).itemsize in STORED_TYPES
+
+
+def narrow(method: Requantize, largest: int) -> bool:
+    """Whether the method is defined for sums so large: two roundings are for int32 alone."""
+    return method is not Requantize.DOUBLE_ROUNDING or largest < LONG_SUMS
+
+
+def farthest(x: Held, zero: int) -> int:
+    """The largest ``|q - Z|`` over all codes of the type."""
+    info = np.iinfo(x.dtype)
+    return max(zero - int(info.min), int(info.max) - zero)
+
+
+def call_softmax(i: ir.Softmax, stage: Stage) -> bool:
+    """Along any axis, codes of any width."""
+    if not known(stage, i.x) or not writes(i.target) or not stage.any_shape(i.x):
+        return False
+    x = plain(stage, i.x)
+    axis = i.axis % len(x.shape)
+    reference.check_softmax(i, x.shape[axis])
+    e = np.ascontiguousarray(i.exponentials, np.uint32)
+    y = room(stage, x.shape, i.target.qtype.storage)
+    sizes = [prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])]
+    m = i.multiplier
+    stage.plan.call_softmax(array(x), array(y), sizes, e, int(m.m0), int(m.shift), clamp(i.target))
+    return holds(stage, i, y)
+
+
+def call_normalize(i: Normalize, stage: Stage) -> bool:
+    """Of rows that any axes make."""
+    if not known(stage, i.x) or not writes(i.target):
+        return False
+    x = plain(stage, i.x)
+    rows = rows_of(i, x.shape)
+    outer, groups, channels, inner = rows.shape
+    gain, offset = (np.ascontiguousarray(a, np.int64).reshape(-1) for a in (i.gain, i.offset))
+    y = room(stage, x.shape, i.target.qtype.storage)
+    fixed = [groups, rows.half_fraction, rows.epsilon, i.fraction, i.shift]
+    sizes = [outer * groups, channels, inner]
+    stage.plan.call_normalize(array(x), array(y), sizes, fixed, gain, offset, clamp(i.target))
+    return holds(stage, i, y)
+
+
+def call_matmul(i: ir.MatMul, stage: Stage) -> bool:
+    """Of codes of any width."""
+    if not known(stage, i.a, i.b) or not writes(i.rescale.target) or i.rescale.multiplier.m0.size != 1:
+        return False
+    a, b = plain(stage, i.a), plain(stage, i.b)
+    empty = [np.broadcast_to(np.zeros((), x.dtype), x.shape) for x in (a, b)]
+    product = arguments.stacks(*empty)
+    depth = product.a.shape[2]
+    bits = arguments.product_bits(empty[0], i.a_zero, empty[1], i.b_zero, depth)
+    if not narrow(i.rescale.method, depth * farthest(a, i.a_zero) * farthest(b, i.b_zero)):
+        return False
+    how = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
+    y = room(stage, product.result, i.rescale.target.qtype.storage)
+    sizes = [product.a.shape[0], product.b.shape[0], product.a.shape[1], depth, product.b.shape[2]]
+    pairs = product.a_index.tolist(), product.b_index.tolist()
+    stage.plan.call_gemm(array(a, i.a_zero), array(b, i.b_zero), array(y), sizes, *pairs, bits, how)
+    return holds(stage, i, y)
+
+
+def _over(stage: Stage, name: str, axes: Sequence[int]) -> tuple[Held, list[int]]:
+    """The tensor as (outer, elements over ``axes``, inner) in C order."""
+    x = stage.view(name)
+    if not axes:
+        return plain(stage, name), [prod(x.shape), 1, 1]
+    first, last = min(axes), max(axes) + 1
+    if sorted(axes) == list(range(first, last)):
+        sizes = [prod(x.shape[:first]), prod(x.shape[first:last]), prod(x.shape[last:])]
+        return plain(stage, name), sizes
+    order = [*(k for k in range(len(x.shape)) if k not in axes), *axes]
+    shape = tuple(x.shape[k] for k in order)
+    y = room(stage, shape, x.dtype)
+    moved = x.seen_as(shape, [x.strides[k] for k in order])
+    stage.copy((True, x.id), (True, y.id), moved, moved.strides, y.strides, offsets=(moved.place, 0))
+    count = prod(x.shape[k] for k in axes)
+    return y, [prod(x.shape) // count, count, 1]
+
+
+def _kept(i: ir.ReduceMean | ReduceSum | ReduceExtreme, shape: Shape) -> Shape:
+    return tuple(1 if k in i.axes else n for k, n in enumerate(shape) if i.keepdims or k not in i.axes)
+
+
+def call_reduce(i: ir.ReduceMean | ReduceSum, stage: Stage) -> bool:
+    """Sums and means over any axes."""
+    shape = stage.any_shape(i.x)
+    if shape is None or not known(stage, i.x) or not writes(i.rescale.target):
+        return False
+    how = i.rescale
+    m = how.multiplier if isinstance(how, Rescale) else how.multiplier(count_over(i.axes, shape))
+    x, sizes = _over(stage, i.x, i.axes)
+    if not narrow(how.method, sizes[1] * farthest(x, i.x_zero)):
+        return False
+    y = room(stage, _kept(i, shape), how.target.qtype.storage)
+    stage.plan.call_reduce(array(x, i.x_zero), array(y), sizes, stored_rescale(m, how.target, how.method))
+    return holds(stage, i, y)
+
+
+def count_over(axes: Sequence[int], shape: Shape) -> int:
+    """Elements that each sum is made of."""
+    return prod(shape[k] for k in axes)
+
+
+def call_reduce_extreme(i: ReduceExtreme, stage: Stage) -> bool:
+    """The largest or smallest code over any axes."""
+    shape = stage.any_shape(i.x)
+    if shape is None or not known(stage, i.x):
+        return False
+    check_some(i.axes, shape)
+    x, sizes = _over(stage, i.x, i.axes)
+    y = room(stage, _kept(i, shape), x.dtype)
+    stage.plan.call_reduce_extreme(array(x), array(y), sizes, i.largest)
+    return holds(stage, i, y)
+
+
+def _window(i: ir.MaxPool | ir.AveragePool, shape: Shape) -> tuple[Shape, _native.Window]:
+    out = windows.output_sizes(shape[2:], i.window)
+    return out, arguments.native_window(shape[2:], out, i.window)
+
+
+def call_max_pool(i: ir.MaxPool, stage: Stage) -> bool:
+    """Codes of any width."""
+    shape = stage.any_shape(i.x)
+    if shape is None or not known(stage, i.x):
+        return False
+    out, window = _window(i, shape)
+    x = plain(stage, i.x)
+    y = room(stage, (*shape[:2], *out), x.dtype)
+    stage.plan.call_max_pool(array(x), array(y), prod(shape[:2]), window)
+    return holds(stage, i, y)
+
+
+def call_average_pool(i: ir.AveragePool, stage: Stage) -> bool:
+    """Codes of any width."""
+    shape, how = stage.any_shape(i.x), i.rescale
+    if shape is None or not known(stage, i.x) or not writes(how.target):
+        return False
+    out, window = _window(i, shape)
+    counts = windows.counts(shape[2:], i.window, include_pad=i.count_include_pad)
+    same = bool((counts == counts.flat[0]).all())
+    m = how.multiplier(int(counts.flat[0]) if same else counts)
+    x = plain(stage, i.x)
+    largest = farthest(x, i.x_zero) * prod(i.window.kernel)
+    if not narrow(how.method, largest):
+        return False
+    bits = 32 if largest < LONG_SUMS else 64
+    y = room(stage, (*shape[:2], *out), how.target.qtype.storage)
+    rescale = stored_rescale(m, how.target, how.method)
+    stage.plan.call_average_pool(array(x, i.x_zero), array(y), prod(shape[:2]), window, bits, rescale)
+    return holds(stage, i, y)
+
+
+def holds(stage: Stage, i: Any, y: Held) -> bool:
+    """Keep the result."""
+    stage.held[i.y] = y
+    stage.steps.append(f"{type(i).__name__} {i.name}")
+    return True
+
+
+def call_resize_linear(i: ResizeLinear, stage: Stage) -> bool:
+    """Linear interpolation along up to three neighbouring axes."""
+    shape, how = stage.any_shape(i.x), i.rescale
+    if shape is None or not known(stage, i.x) or not writes(how.target):
+        return False
+    taps = taps_of(i, shape)
+    changed = [k for k, t in enumerate(taps) if t is not None]
+    first = min(max(len(shape) - MOST_AXES, 0), *changed, len(shape)) if changed else max(len(shape) - MOST_AXES, 0)
+    last = first + MOST_AXES
+    if changed and changed[-1] >= last:
+        return False
+    inner = prod(shape[last:])
+    x = plain(stage, i.x)
+    sizes, columns = [], []
+    for k in range(first, min(last, len(shape))):
+        sizes.append(shape[k])
+        columns.append(_columns(taps[k], shape[k]))
+    if inner != 1:
+        return False
+    missing = MOST_AXES - len(sizes)
+    sizes, columns = [1] * missing + sizes, [_columns(None, 1)] * missing + columns
+    largest = farthest(x, i.x_zero)
+    for column in columns:
+        largest *= max(a + b for a, b in zip(column[2], column[3], strict=True))
+    if not narrow(how.method, largest):
+        return False
+    out = tuple(n if t is None else int(t.low.size) for t, n in zip(taps, shape, strict=True))
+    y = room(stage, out, how.target.qtype.storage)
+    rescale = stored_rescale(how.multiplier(total_of(taps)), how.target, how.method)
+    bits = 32 if largest < LONG_SUMS else 64
+    sizes = [prod(shape[:first]), *sizes]
+    stage.plan.call_resize_linear(array(x, i.x_zero), array(y), sizes, columns, bits, rescale)
+    return holds(stage, i, y)
+
+
+def _columns(taps: Taps | None, size: int) -> list[list[int]]:
+    if taps is not None:
+        return [a.tolist() for a in (taps.low, taps.high, taps.low_weight, taps.high_weight)]
+    same = list(range(size))
+    return [same, same, [1] * size, [0] * size]
