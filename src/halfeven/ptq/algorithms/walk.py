@@ -184,6 +184,6 @@ def _written(draft: Draft, block: PlacedBlock, step: Step) -> ir.Model:
     """The QDQ model of the step alone."""
     graph = ir.convenience.extract(draft.model.graph, step.piece.inputs, step.piece.outputs)
     model = ir.Model(graph, ir_version=draft.model.ir_version)
-    narrower = {read: params for read, params in draft.activations.narrower.items() if read[0] == block.node}
+    narrower = {read: params for read, params in draft.activations.narrower.items() if read[0] in block.nodes}
     activations = Activations(draft.activations.own, narrower)
     return insert_qdq(model, step.placement, activations, draft.constants_in(step.placement))
