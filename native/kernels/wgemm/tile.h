@@ -10,6 +10,8 @@
 namespace halfeven::native {
 namespace {
 
+constexpr std::int64_t wide_weights_ahead = 2048;  // bytes: a few steps, for panels that come from the second cache
+
 template <int rows, int parts>
 struct WideTile {
   Wide::Ints acc[rows][parts];
@@ -32,7 +34,10 @@ HALFEVEN_INLINE void add_segment(const WgemmTask& task, std::int64_t row, std::i
     for (std::int64_t k = first; k < last; k += wgemm_step, w += 2 * parts * Wide::lanes) {
       Wide::Ints b[parts];
       HALFEVEN_UNROLL
-      for (int v = 0; v < parts; ++v) b[v] = Wide::load(w + 2 * v * Wide::lanes);
+      for (int v = 0; v < parts; ++v) {
+        b[v] = Wide::load(w + 2 * v * Wide::lanes);
+        _mm_prefetch(reinterpret_cast<const char*>(w + 2 * v * Wide::lanes) + wide_weights_ahead, _MM_HINT_T0);
+      }
       HALFEVEN_UNROLL
       for (int r = 0; r < rows; ++r) {
         std::int32_t pair;

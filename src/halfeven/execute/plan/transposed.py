@@ -13,6 +13,7 @@ from halfeven.execute.plan import tables
 from halfeven.execute.plan.folded import doubles, folded_bias, rescaled_in_kernel, stored, stored_rescale
 from halfeven.execute.plan.layout import Held
 from halfeven.execute.plan.stage import BYTES, Stage
+from halfeven.execute.plan.wide import emit_product, takes_words, words
 from halfeven.execute.reference_transposed import centered_weight
 from halfeven.execute.transposed import Phase
 from halfeven.ir.transposed import ConvTranspose
@@ -28,18 +29,24 @@ def _columns(i: ConvTranspose) -> NDArray[np.int8] | None:
 
 
 def take_conv_transpose(i: ConvTranspose, stage: Stage) -> bool:
-    """Emit a transposed convolution, where the engine takes it."""
-    shape, w = stage.shape_of(i.x), _columns(i)
-    if shape is None or w is None or shape[1] != w.shape[1]:
+    """Emit a transposed convolution: of bytes; of words where there are groups, wide codes, outputs without a tap."""
+    shape, w = stage.any_shape(i.x), _columns(i)
+    if shape is None or shape[1] != len(i.weight):
         return False
     out = transposed.output_sizes(shape[2:], i.window, i.extra)
     axes = [transposed.phases(i.window, k, n) for k, n in enumerate(out)]
-    if not all(phase.taps for phases in axes for phase in phases):
+    every = all(phase.taps for phases in axes for phase in phases)
+    narrow = w is not None and every and stage.shape_of(i.x) is not None
+    grouped = None if narrow else _groups(i)
+    if not narrow and (grouped is None or not takes_words(i, stage)):
         return False
-    x = stage.get(i.x, 1)
-    y = stage.tensor((shape[0], len(w), *out), 1, i.rescale.target.qtype.storage)
+    x = stage.get(i.x, 1) if narrow else words(stage, i.x, 1)
+    y = stage.tensor((shape[0], i.bias.size, *out), 1, i.rescale.target.qtype.storage)
     for phases in combinations(*axes):
-        part = _emit_phase(stage, i, x, w, phases)
+        if w is not None and narrow:
+            part = _emit_phase(stage, i, x, w, phases)
+        elif grouped is not None:
+            part = _emit_wide_phase(stage, i, x, grouped, phases)
         spread = [step * stride for step, stride in zip(y.strides[2:], i.window.strides, strict=True)]
         place = sum(phase.first * step for phase, step in zip(phases, y.strides[2:], strict=True))
         ends = (True, part.id), (True, y.id)
@@ -48,14 +55,47 @@ def take_conv_transpose(i: ConvTranspose, stage: Stage) -> bool:
     return True
 
 
-def _emit_phase(stage: Stage, i: ConvTranspose, x: Held, w: NDArray[np.int8], phases: tuple[Phase, ...]) -> Held:
-    """Emit the outputs of one residue, as a tensor of their own."""
-    window = Window(
+def _groups(i: ConvTranspose) -> NDArray[np.int16] | None:
+    """``w - Zw`` as (groups, O / group, C / group, *kernel) where 16 bits hold it; else None."""
+    w = centered_weight(i)
+    if not w.size or int(np.abs(w).max()) >= 2**15:
+        return None
+    grouped = w.reshape(i.group, len(w) // i.group, *w.shape[1:])
+    return np.swapaxes(grouped, 1, 2).astype(np.int16)
+
+
+def _emit_wide_phase(stage: Stage, i: ConvTranspose, x: Held, w: NDArray[np.int16], phases: tuple[Phase, ...]) -> Held:
+    """Emit the outputs of one residue; those that no tap reaches as products with a weight of zero."""
+    taps = tuple(phase.taps for phase in phases)
+    if all(taps):
+        codes = w[np.ix_(*map(range, w.shape[:3]), *taps)]
+        window = _window(phases)
+    else:
+        codes = np.zeros((*w.shape[:3], *[1] * len(phases)), np.int16)
+        window = Window((1,) * len(phases), (1,) * len(phases), ((0, 0),) * len(phases), (1,) * len(phases))
+    counts = tuple(phase.count for phase in phases)
+    y = stage.tensor((x.shape[0], i.bias.size, *counts), 1, i.rescale.target.qtype.storage)
+    table, columns = tables.window_table(x, window, counts), w.shape[1]
+    for g, of_group in enumerate(codes):
+        flat = of_group.reshape(*of_group.shape[:2], -1).transpose(0, 2, 1)
+        part = slice(g * columns, (g + 1) * columns)
+        emit_product(stage, i, (x, y), flat, part, table, depthwise=False, of=("phase", taps))
+    return y
+
+
+def _window(phases: tuple[Phase, ...]) -> Window:
+    """The convolution of stride 1 that makes the outputs of one residue."""
+    return Window(
         tuple(len(phase.taps) for phase in phases),
         (1,) * len(phases),
         tuple((phase.begin, 0) for phase in phases),
         tuple(phase.dilation for phase in phases),
     )
+
+
+def _emit_phase(stage: Stage, i: ConvTranspose, x: Held, w: NDArray[np.int8], phases: tuple[Phase, ...]) -> Held:
+    """Emit the outputs of one residue, as a tensor of their own."""
+    window = _window(phases)
     counts = tuple(phase.count for phase in phases)
     y = stage.tensor((x.shape[0], len(w), *counts), 1, i.rescale.target.qtype.storage)
     zero = stored(i.x_zero, x.dtype)

@@ -16,6 +16,7 @@ from halfeven.execute.plan.pairs import operands_of, place_of
 from halfeven.execute.plan.stage import NO_TABLE, Stage
 from halfeven.ir.instructions import Add, Conv, Linear
 from halfeven.ir.rescale import Rescale
+from halfeven.ir.transposed import ConvTranspose
 from halfeven.numerics.multiplier import Multiplier
 from halfeven.numerics.profile import Requantize
 
@@ -55,17 +56,18 @@ def _centered(i: Conv | Linear, axis: int) -> NDArray[np.int16] | None:
     return w.astype(np.int16) if w.size and int(np.abs(w).max()) < 2**15 else None
 
 
-def _takes(i: Conv | Linear, stage: Stage) -> bool:
+def takes_words(i: Conv | Linear | ConvTranspose, stage: Stage) -> bool:
+    """Whether operand and result are of types that the products of words have."""
     if i.accumulator.bits == LONG and i.rescale.method is Requantize.DOUBLE_ROUNDING:
         return False  # defined for int32 sums alone
-    known = stage.any_shape(i.x) is not None and stage.dtype_of(i.x) in CODES
+    known = bool(stage.any_shape(i.x)) and stage.dtype_of(i.x) in CODES
     return known and np.dtype(i.rescale.target.qtype.storage).itemsize in STORED_TYPES
 
 
 def take_wide_conv(i: Conv, stage: Stage) -> bool:
     """Emit a convolution of words."""
     w, shape = _centered(i, 0), stage.any_shape(i.x)
-    if w is None or shape is None or not _takes(i, stage) or shape[1] != w.shape[1] * i.group:
+    if w is None or shape is None or not takes_words(i, stage) or shape[1] != w.shape[1] * i.group:
         return False
     out = tables.output_shape(shape, len(w), i.window)
     x = words(stage, i.x, 1)
@@ -77,7 +79,7 @@ def take_wide_conv(i: Conv, stage: Stage) -> bool:
     columns = len(w) if depthwise else len(w) // i.group
     for g in range(len(w) // columns):
         part = slice(g * columns, (g + 1) * columns)
-        _emit(stage, i, (x, y), codes.transpose(0, 2, 1)[part], part, table, depthwise=depthwise)
+        emit_product(stage, i, (x, y), codes.transpose(0, 2, 1)[part], part, table, depthwise=depthwise)
     stage.held[i.y] = y
     return True
 
@@ -85,30 +87,31 @@ def take_wide_conv(i: Conv, stage: Stage) -> bool:
 def take_wide_linear(i: Linear, stage: Stage) -> bool:
     """Emit a product of words with a constant matrix."""
     w, shape = _centered(i, 1), stage.any_shape(i.x)
-    if w is None or not shape or not _takes(i, stage) or shape[-1] != len(w):
+    if w is None or not shape or not takes_words(i, stage) or shape[-1] != len(w):
         return False
     x = words(stage, i.x, last_axis(shape))
     y = stage.tensor((*shape[:-1], w.shape[1]), last_axis(shape), i.rescale.target.qtype.storage)
-    _emit(stage, i, (x, y), np.ascontiguousarray(w.T)[:, None, :], slice(None), NO_TABLE, depthwise=False)
+    emit_product(stage, i, (x, y), np.ascontiguousarray(w.T)[:, None, :], slice(None), NO_TABLE, depthwise=False)
     stage.held[i.y] = y
     return True
 
 
-def _emit(
+def emit_product(
     stage: Stage,
-    i: Conv | Linear,
+    i: Conv | Linear | ConvTranspose,
     ends: tuple[Held, Held],
     codes: NDArray[np.int16],
     part: slice,
     table: NDArray[np.int32],
     *,
     depthwise: bool,
+    of: Any = "wide",
 ) -> None:
-    """One product with weights [columns][taps][channels]: of all channels, or of one group's."""
+    """One product with weights [columns][taps][channels], of all channels or of a group; ``of`` tells them apart."""
     x, y = ends
     first = part.start or 0
     zero = stored(i.x_zero, x.dtype)
-    key = i, "wide", first, x.dtype
+    key = i, of, first, x.dtype
     if key not in stage.weights:
         bias = i.bias[part] - zero * codes.sum(axis=(1, 2), dtype=np.int64)
         flat = np.ascontiguousarray(codes).reshape(-1)
