@@ -13,7 +13,9 @@ import pytest
 import small_models
 
 import halfeven as he
+from halfeven.errors import ParameterError
 from halfeven.interop import to_bytes
+from halfeven.ptq.algorithms import second_order
 from halfeven.ptq.algorithms.second_order import SecondOrderRounding
 from halfeven.ptq.algorithms.weight_matrix import WeightMatrix, weight_matrix
 from halfeven.ptq.quantize import quantize
@@ -165,6 +167,20 @@ def replace_input(node: onnx.NodeProto) -> onnx.NodeProto:
     del copy.input[:]
     copy.input.extend(["in", node.input[1]])
     return copy
+
+
+def test_a_layer_too_wide_for_its_moments_is_left(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_order, "MOST_MOMENTS", 5 * 5)
+    model, x = network(build)
+    made = quantize(model, x[:8], weights="int4", algorithms="second-order-rounding").algorithms[0]
+    assert {change.node for change in made.changes} <= {"m"}  # 5 inputs
+    assert sum("more than 25" in line for line in made.left) == 4
+
+
+@pytest.mark.parametrize("wrong", [{"samples": 0}, {"damping": 0.0}, {"damping": -1.0}, {"damping": float("nan")}])
+def test_options_that_cannot_be(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match="second-order-rounding: samples of at least 1"):
+        SecondOrderRounding(**wrong)
 
 
 def test_options_are_values() -> None:

@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from halfeven.errors import ParameterError
 from halfeven.ptq.algorithms.report import Change
 from halfeven.ptq.algorithms.stages import Refined, Tick
 from halfeven.ptq.algorithms.walk import Layer, Walk
@@ -26,6 +27,7 @@ from halfeven.ptq.rounding.statistics import Moments
 from halfeven.ptq.weight_blocks import channel_scale
 from halfeven.ptq.weights import MOST_BIAS, Constant, Reader, least_scales
 
+MOST_MOMENTS = 5120**2  # numbers in a layer's matrix of moments; some ten such matrices are held at once
 FRACTION = 8  # bits below 1 that are kept of float inputs in steps of 8-bit codes; of wider codes none
 
 
@@ -43,6 +45,12 @@ class SecondOrderRounding:
     name: ClassVar[str] = "second-order-rounding"
     samples: int = 64
     damping: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.samples < 1 or not (self.damping is None or 0 < self.damping < float("inf")):
+            raise ParameterError(
+                f"{self.name}: samples of at least 1 and damping above 0, or None, were expected: {self}"
+            )
 
     def round_weights(self, draft: Draft, samples: Sequence[Sample], tick: Tick) -> Refined:
         """Layer by layer; a layer whose result in the integer run does not come nearer keeps the codes that it has."""
@@ -64,6 +72,8 @@ class SecondOrderRounding:
         matrix = weight_matrix(draft, product)
         if isinstance(matrix, str):
             raise _Left(matrix)
+        if matrix.moments > MOST_MOMENTS:
+            raise _Left(f"moments of its inputs would be {matrix.moments:,} numbers, more than {MOST_MOMENTS:,}")
         halves = _moments(draft, layer, matrix)
         if not halves[0].count:
             raise _Left("it computes nothing on the samples")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,11 @@ class WeightMatrix:
     def channels(self) -> int:
         """Output channels."""
         return self.shape[self.axis]
+
+    @property
+    def moments(self) -> int:
+        """Numbers in the second moments of its inputs: K x K for each group."""
+        return self.group * (math.prod(self.shape) // max(self.channels, 1)) ** 2
 
     def matrix(self, weight: NDArray[np.generic]) -> Reals:
         """(groups, rows, K) of an array of the weight's shape."""
