@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from halfeven.numerics import affine
+from halfeven.numerics.qtype import QType
 from halfeven.ops import torch_affine
 from halfeven.ptq.algorithms.sections import Section
 from halfeven.ptq.draft import Draft, bias_of
@@ -23,6 +24,7 @@ STRETCH = 1.2  # of the sigmoid beyond [0, 1], so that its ends are reached
 PENALTY = 0.01  # of weights between two codes, in the last steps
 WARM_UP = 0.2  # part of the steps without it
 SHARPNESS = (20.0, 2.0)  # of the penalty, at its first step and at the last
+NEAR = 0.1  # from codes that are not the nearest, at the start
 NEVER_SURE = 0.02  # the least distance at the start from either code
 POINTWISE = {
     "Add": torch.add,
@@ -36,6 +38,7 @@ POINTWISE = {
 }
 KNOWN = {*POINTWISE, "Clip", "Conv", "Gemm", "MatMul", "Flatten"}
 Tensors = dict[str, Tensor]
+Reals = NDArray[np.float64]
 
 
 def is_unknown(node: onnx.NodeProto) -> bool:
@@ -91,7 +94,7 @@ class _Rounding:
         codes = stored.codes.astype(np.float64)
         up = real >= codes
         floor = np.where(up, codes, codes - 1)
-        part = np.where(up, np.clip(real - floor, NEVER_SURE, 0.49), np.clip(real - floor, 0.51, 1 - NEVER_SURE))
+        part = _start(real, codes, floor, self._qtype)
         stretched = (part + (STRETCH - 1) / 2) / STRETCH
         self._floor, self._scale = torch.tensor(floor, dtype=torch.float32), torch.tensor(scale, dtype=torch.float32)
         slack = torch.tensor(np.log(stretched / (1 - stretched)), dtype=torch.float32)
@@ -114,6 +117,16 @@ class _Rounding:
         return np.asarray(found.detach().numpy()).astype(self._dtype)
 
 
+def _start(real: Reals, codes: Reals, floor: Reals, qtype: QType) -> Reals:
+    """``h`` on the side of the codes: at the float weights where codes are the nearest, else next to the codes.
+
+    Codes of another algorithm make up for each other: taken half way to the float weights they would not.
+    """
+    nearest = np.clip(np.rint(real), qtype.qmin, qtype.qmax)
+    off = real - floor if np.array_equal(nearest, codes) else np.where(floor == codes, NEAR, 1 - NEAR)
+    return np.where(floor == codes, np.clip(off, NEVER_SURE, 0.49), np.clip(off, 0.51, 1 - NEVER_SURE))
+
+
 class _Network:
     """The section with codes between its blocks."""
 
@@ -126,12 +139,7 @@ class _Network:
         for name in {name for block in section.blocks for name in block.constants}:
             one = draft.constants.others[name]
             self._constants[name] = torch.tensor(affine.dequantize(one.codes, one.params))
-        for product in section.products:
-            channels = draft.arrays[product.weight].shape[product.axis]
-            self._biases = {
-                **getattr(self, "_biases", {}),
-                product.node: torch.tensor(np.array(bias_of(draft, product, channels))),
-            }
+        self._biases = {p.node: torch.tensor(np.array(_bias(draft, p))) for p in section.products}
         self._products = {product.node: product for product in section.products}
 
     def error(self, samples: Sequence[int], weights: Mapping[str, Tensor]) -> Tensor:
@@ -174,6 +182,10 @@ class _Network:
         if node.op_type == "Flatten":
             return read(node.input[0]).flatten(1)
         return POINTWISE[node.op_type](*(read(name) for name in node.input))
+
+
+def _bias(draft: Draft, product: Product) -> NDArray[np.float32]:
+    return bias_of(draft, product, draft.arrays[product.weight].shape[product.axis])
 
 
 def _product(node: onnx.NodeProto, x: Tensor, weight: Tensor) -> Tensor:
