@@ -14,6 +14,7 @@ import small_models
 import halfeven as he
 from halfeven.execute.float_part import open_session, run_session
 from halfeven.ptq.difference import Difference, Measure
+from halfeven.report import page
 from halfeven.report.sensitivity import Sensitivity, Trial
 from halfeven.report.sensitivity import measure as module
 
@@ -172,7 +173,10 @@ def test_reports_have_it(model: he.QuantizedModel, found: Sensitivity, tmp_path:
     assert not rows["p"]["sensitivity_sqnr_db"]
     compared.to_html(tmp_path / "a.html")
     plain.to_html(tmp_path / "b.html")
-    assert "Sensitivity at the outputs" in (tmp_path / "a.html").read_text()
+    html = (tmp_path / "a.html").read_text()
+    assert "Sensitivity at the outputs" in html
+    assert html.count("data-choose=") == len([x for x in found.layers if Trial.LAYER in x.trials])
+    assert html.count('data-kind="') == len(page.columns(compared)) == len(page.COLUMNS) + 1
     assert "Sensitivity at the outputs" not in (tmp_path / "b.html").read_text()
 
 

@@ -34,13 +34,14 @@ COLUMNS: tuple[Column, ...] = (
     ("SQNR", "number", "dB, quantized run against float run: every layer before has left its error"),
     ("Alone", "number", "dB, this layer alone on the float model's values"),
     ("Codes", "number", "dB, the float result put on this layer's codes: what its scale costs"),
-    ("Outputs", "number", "dB at the model's outputs when this layer alone is in integers (with --sensitivity)"),
     ("Cosine", "number", "Between quantized and float run"),
     ("Max", "number", "Largest error of the quantized run, in steps (LSB)"),
     ("Mean", "number", "Mean error of the quantized run, in steps: its bias"),
     ("Clipped", "number", "Share of float values outside the range of codes"),
     ("Ends", "number", "Share of codes at the lowest or highest one"),
 )
+OUTPUTS: Column = ("Outputs", "number", "dB at the model's outputs when this layer alone is in integers")
+BEHIND = "Codes"  # stands the column of the outputs, where that was measured
 AT_OUTPUTS = {
     Trial.LAYER: "layer alone",
     Trial.ACTIVATION: "its result's codes alone",
@@ -60,7 +61,7 @@ def page(comparison: Comparison) -> str:
         "cards": "".join(_card(*card) for card in _cards(comparison)),
         "summary": "".join(f"<li><b>{escape(s.lead)}</b> {escape(s.rest)}</li>" for s in comparison.summary),
         "curve": curve(comparison.rows),
-        "head": "".join(_heading(column) for column in COLUMNS if sensitive or column[0] != "Outputs"),
+        "head": "".join(map(_heading, columns(comparison))),
         "rows": "".join(_row(comparison, row, sensitive.get(row.index)) for row in comparison.rows),
         "sensitivity": section(comparison.sensitivity),
         "costs": "".join(_cost(line) for line in cost_rows(comparison)),
@@ -68,6 +69,12 @@ def page(comparison: Comparison) -> str:
         "data": _json(_data(comparison)),
     }
     return Template(_file("page.html")).substitute(fill)
+
+
+def columns(comparison: Comparison) -> tuple[Column, ...]:
+    """Of the table of layers."""
+    at = [title for title, _, _ in COLUMNS].index(BEHIND) + 1
+    return COLUMNS if comparison.sensitivity is None else (*COLUMNS[:at], OUTPUTS, *COLUMNS[at:])
 
 
 def _file(name: str) -> str:
@@ -130,7 +137,7 @@ def _heading(column: Column) -> str:
     )
 
 
-def _row(comparison: Comparison, row: LayerRow, sensitive: LayerSensitivity | None) -> str:
+def _row(comparison: Comparison, row: LayerRow, sensitive: LayerSensitivity | None = None) -> str:
     findings = comparison.findings[row.index]
     worst = max((f.severity for f in findings), default=None)
     ends = None if row.at_qmin is None or row.at_qmax is None else row.at_qmin + row.at_qmax
