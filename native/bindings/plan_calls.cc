@@ -195,6 +195,23 @@ void average_pool(PlanHandle& plan, const Sizes& from, const Sizes& to, std::int
   });
 }
 
+void float_average_pool(PlanHandle& plan, const Sizes& from, const Sizes& to, std::int64_t planes,
+                        const native::Window& window, const Parameters<float>& reals, const Parameters<float>& counts,
+                        float y_scale, float added, const Sizes& clamp) {
+  const Array x(from);
+  const Array y(to);
+  const Clamp code(clamp);
+  check_size("reals", reals.size(), x.type == Type::u8 ? 256 : 65536);
+  check_size("counts", counts.size(), static_cast<std::size_t>(native::product(window.out)));
+  const std::vector<float> of_code(reals.data(), reals.data() + reals.size());
+  const std::vector<float> of_window(counts.data(), counts.data() + counts.size());
+  const double work = static_cast<double>(planes * native::product(window.out) * native::product(window.kernel));
+  add(plan, {x.id}, y, work * 2, [=](const Frame& frame, const Parallel& parallel) {
+    const native::FloatAverage rule{of_code, of_window, y_scale, added, code.zero, code.lo, code.hi, y.type};
+    native::float_average_pool({x.at(frame), x.type, planes, window}, rule, y.at(frame), parallel);
+  });
+}
+
 // Strides are elements; y is in C order.
 struct PairOf {
   Array a;
@@ -348,6 +365,7 @@ void bind_plan_calls(nb::module_& m) {
       .def("call_reduce_extreme", &reduce_extreme)
       .def("call_max_pool", &max_pool)
       .def("call_average_pool", &average_pool)
+      .def("call_float_average_pool", &float_average_pool)
       .def("call_sum", &sum)
       .def("call_multiply", &multiply)
       .def("call_divide", &divide)

@@ -468,6 +468,18 @@ class Plan:
     def call_average_pool(
         self, x: list[int], y: list[int], planes: int, window: Window, bits: int, rescale: Rescale
     ) -> None: ...
+    def call_float_average_pool(
+        self,
+        x: list[int],
+        y: list[int],
+        planes: int,
+        window: Window,
+        reals: NDArray[np.float32],
+        counts: NDArray[np.float32],
+        y_scale: float,
+        added: float,
+        clamp: list[int],
+    ) -> None: ...
     def call_sum(
         self, a: list[int], b: list[int], y: list[int], walk: list[list[int]], rule: list[int], clamp: list[int]
     ) -> None: ...

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from halfeven.errors import ParameterError
 from halfeven.execute import native, reference, torch_backend
+from halfeven.execute.engine import Engine
 from halfeven.ir import instructions as ir
 from halfeven.ir.float_steps import FloatAveragePool
+from halfeven.ir.program import Program
 from halfeven.ir.rescale import MeanRescale, Target
 from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.window import Window
 from halfeven.numerics import affine
 from halfeven.numerics.multiplier import Multiplier
 from halfeven.numerics.params import AffineParams
-from halfeven.numerics.profile import Requantize
+from halfeven.numerics.profile import JOURNEY6, Requantize
 from halfeven.numerics.qtype import int8, int16, uint8
 
 Array = NDArray[Any]
@@ -30,7 +32,10 @@ def assert_alike(instruction: ir.Instruction, arrays: list[Array]) -> Array:
     (expected,) = reference.step(instruction, arrays)
     (compiled,) = native.step(instruction, arrays, threads=2)
     (in_torch,) = torch_backend.step(instruction, [torch_backend.from_numpy(a) for a in arrays])
-    for got in (compiled, torch_backend.to_numpy(in_torch)):
+    engine = Engine(Program("p", JOURNEY6, (), (), {}, {}, (instruction,)))
+    names = ir.results(instruction)
+    planned = engine.run(dict(zip(ir.operands(instruction), arrays, strict=True)), names, 3)[names[0]]
+    for got in (compiled, torch_backend.to_numpy(in_torch), planned):
         assert got.dtype == expected.dtype
         np.testing.assert_array_equal(got, expected)
     return expected

@@ -1,6 +1,7 @@
 #include "kernels/pool/pool.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -91,6 +92,32 @@ void average_pool(const Pool& task, std::int64_t x_zero_point, const RowWriter& 
     } else {
       average_plane<std::int64_t>(task, x_zero_point, writer, plane, y);
     }
+  });
+}
+
+void float_average_pool(const Pool& task, const FloatAverage& rule, void* y, const Parallel& parallel) {
+  const std::int64_t windows = product(task.window.out);
+  parallel(task.planes, [&](std::int64_t plane) {
+    std::vector<float> sums(static_cast<std::size_t>(windows));  // from +0: what lies outside adds +0
+    std::vector<std::int32_t> codes(sums.size());
+    visit_codes(task.type, [&](auto code) {
+      using Code = decltype(code);
+      constexpr std::int64_t first = std::numeric_limits<Code>::min();
+      const auto* x = static_cast<const Code*>(task.x) + plane * product(task.window.in);
+      for_each_tap(task.window, x, [&](const Code* in, std::int64_t stride, std::int64_t out, std::int64_t count) {
+        float* sum = sums.data() + out;
+        for (std::int64_t i = 0; i < count; ++i) {
+          sum[i] += rule.reals[static_cast<std::size_t>(in[i * stride] - first)];
+        }
+      });
+    });
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const float inside = std::nearbyint(sums[i] / rule.counts[i] / rule.y_scale + rule.added);
+      const double whole = static_cast<double>(inside) - rule.added + static_cast<double>(rule.zero_point);
+      codes[i] =
+          static_cast<std::int32_t>(std::clamp(whole, static_cast<double>(rule.qmin), static_cast<double>(rule.qmax)));
+    }
+    store_codes(codes.data(), windows, rule.y_type, at(y, rule.y_type, plane * windows));
   });
 }
 

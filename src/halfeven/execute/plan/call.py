@@ -8,6 +8,7 @@ from typing import Any
 from halfeven.execute.plan import call_pairs, calls
 from halfeven.execute.plan.stage import Stage
 from halfeven.ir import instructions as ir
+from halfeven.ir.float_steps import FloatAveragePool
 from halfeven.ir.normalize import Normalize
 from halfeven.ir.select import Extreme, Mask, ReduceExtreme, ReduceSum, ResizeLinear, Where
 from halfeven.ir.slopes import Divide
@@ -28,6 +29,7 @@ call.register(ReduceSum)(calls.call_reduce)
 call.register(ReduceExtreme)(calls.call_reduce_extreme)
 call.register(ir.MaxPool)(calls.call_max_pool)
 call.register(ir.AveragePool)(calls.call_average_pool)
+call.register(FloatAveragePool)(calls.call_float_average_pool)
 call.register(ResizeLinear)(calls.call_resize_linear)
 call.register(ir.Add)(call_pairs.call_add)
 call.register(ir.Mul)(call_pairs.call_mul)

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 
 from halfeven import _native
+from halfeven.execute import float_steps, reference, windows
 from halfeven.execute import native_arguments as arguments
-from halfeven.execute import reference, windows
 from halfeven.execute.linear import MOST_AXES, Taps, taps_of, total_of
 from halfeven.execute.normalize import rows_of
 from halfeven.execute.plan.folded import stored, stored_rescale
 from halfeven.execute.plan.layout import Held, Shape, contiguous_strides
+from halfeven.execute.plan.lookups import all_codes
 from halfeven.execute.plan.stage import Stage
 from halfeven.execute.plan.wide import CODES, STORED_TYPES
 from halfeven.execute.reference_select import check_some
 from halfeven.ir import instructions as ir
+from halfeven.ir.float_steps import FloatAveragePool
 from halfeven.ir.normalize import Normalize
 from halfeven.ir.rescale import Rescale, Target
 from halfeven.ir.select import ReduceExtreme, ReduceSum, ResizeLinear
@@ -182,7 +184,7 @@ def call_reduce_extreme(i: ReduceExtreme, stage: Stage) -> bool:
     return holds(stage, i, y)
 
 
-def _window(i: ir.MaxPool | ir.AveragePool, shape: Shape) -> tuple[Shape, _native.Window]:
+def _window(i: ir.MaxPool | ir.AveragePool | FloatAveragePool, shape: Shape) -> tuple[Shape, _native.Window]:
     out = windows.output_sizes(shape[2:], i.window)
     return out, arguments.native_window(shape[2:], out, i.window)
 
@@ -224,6 +226,25 @@ def holds(stage: Stage, i: Any, y: Held) -> bool:
     stage.held[i.y] = y
     stage.steps.append(f"{type(i).__name__} {i.name}")
     return True
+
+
+def call_float_average_pool(i: FloatAveragePool, stage: Stage) -> bool:
+    """Averages in float32 steps."""
+    shape = stage.any_shape(i.x)
+    if shape is None or not known(stage, i.x) or not writes(i.target):
+        return False
+    kind = stage.dtype_of(i.x)
+    codes = all_codes(kind).astype(np.int64) - i.first
+    if codes.min() < 0 or codes.max() >= i.reals.size:
+        return False
+    counts = np.ascontiguousarray(float_steps.counts(i, shape[2:]), np.float32).reshape(-1)
+    out, window = _window(i, shape)
+    x = plain(stage, i.x)
+    y = room(stage, (*shape[:2], *out), i.target.qtype.storage)
+    reals = np.ascontiguousarray(i.reals[codes], np.float32)
+    ends = array(x), array(y), prod(shape[:2]), window
+    stage.plan.call_float_average_pool(*ends, reals, counts, i.y_scale, float(i.added), clamp(i.target))
+    return holds(stage, i, y)
 
 
 def call_resize_linear(i: ResizeLinear, stage: Stage) -> bool:
