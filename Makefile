@@ -4,6 +4,7 @@
 #   make lint          format, lint, types, layers, C++ format and warnings
 #   make exhaustive    all 2^32 float32 values through every quantize path, all int32 sums through requantize
 #   make bench         speed side by side with other tools
+#   make programs      random programs, native against the reference (more checks: native/checks.mk)
 # TORCH= (empty) leaves PyTorch out; PYTHON=python3.12 chooses an interpreter.
 
 PYTHON ?= python3
@@ -64,6 +65,7 @@ lint: $(VENV)/linters
 	$(BIN)/cmake --build build/lint
 
 include native/develop.mk
+include native/checks.mk
 
 clean:
 	rm -rf $(VENV) build out

@@ -236,13 +236,14 @@ class Builder : public PlanHandle {
   }
 
   std::vector<std::int64_t> run(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs, int threads,
-                                std::int64_t samples, bool watched) {
+                                std::int64_t samples, bool watched, double work_per_thread) {
     const Ends ends = checked(inputs, outputs, threads, samples);
+    if (!(work_per_thread > 0)) throw nb::value_error("work_per_thread must be positive");
     const native::Interrupt interrupt{watched ? &signalled : nullptr, nullptr};
     native::RunResult result;
     {
       const nb::gil_scoped_release release;
-      result = plan_.run(ends.in, ends.out, {threads, samples, interrupt});
+      result = plan_.run(ends.in, ends.out, {threads, samples, interrupt, work_per_thread});
     }
     if (result.interrupted) throw nb::python_error();
     return result.nan_counts;
@@ -325,6 +326,7 @@ class Builder : public PlanHandle {
 
 void bind_engine(nb::module_& m) {
   using nb::arg;
+  m.attr("LEAST_WORK_PER_THREAD") = native::least_work_per_thread;
   m.def("default_threads", &native::default_threads,
         "The processors that this process may use, or what HALFEVEN_NUM_THREADS says.");
   m.def(
@@ -392,7 +394,7 @@ void bind_engine(nb::module_& m) {
            arg("b_of"), arg("y_offsets"), arg("a_zero"), arg("b_zero"), arg("multiplier"), arg("rescale"),
            arg("in_kernel"))
       .def("run", &Builder::run, arg("inputs"), arg("outputs"), arg("threads") = 0, arg("samples") = 1,
-           arg("watched") = false,
+           arg("watched") = false, arg("work_per_thread") = native::least_work_per_thread,
            "Run every step, for each of `samples` that follow each other in the arrays; the number of NaN in each "
            "input.")
       .def("profile", &Builder::profile, arg("inputs"), arg("outputs"), arg("threads") = 0,

@@ -159,7 +159,8 @@ void Plan::run_samples(std::span<const void* const> inputs, std::span<void* cons
                       std::span(in).subspan(size(i) * inputs.size(), inputs.size()),
                       std::span(out).subspan(size(i) * outputs.size(), outputs.size()),
                       1,
-                      nan_counts};
+                      nan_counts,
+                      options.work_per_thread};
     for (const auto& step : steps_) {
       if (watch.stopped()) break;
       step->run(frame);
@@ -182,7 +183,8 @@ RunResult Plan::run(std::span<const void* const> inputs, std::span<void* const> 
     run_samples(inputs, outputs, chosen, nan_counts.data(), watch);
   } else {
     AlignedBytes arena = take_arena();
-    const Frame frame{arena.data(), places_, inputs, outputs, chosen.threads, nan_counts.data()};
+    const Frame frame{arena.data(),          places_, inputs, outputs, chosen.threads, nan_counts.data(),
+                      chosen.work_per_thread};
     for (const auto& step : steps_) {
       if (watch.stopped()) break;
       step->run(frame);
@@ -199,8 +201,9 @@ std::vector<double> Plan::profile(std::span<const void* const> inputs, std::span
   const FloatEnvironment environment;
   AlignedBytes arena = take_arena();
   std::vector<std::atomic<std::int64_t>> nan_counts(std::max<std::size_t>(inputs.size(), 1));
-  const Frame frame{arena.data(),     places_, inputs, outputs, threads > 0 ? threads : default_threads(),
-                    nan_counts.data()};
+  const Frame frame{
+      arena.data(),         places_, inputs, outputs, threads > 0 ? threads : default_threads(), nan_counts.data(),
+      least_work_per_thread};
   std::vector<double> seconds;
   for (const auto& step : steps_) {
     const auto begin = std::chrono::steady_clock::now();

@@ -19,6 +19,7 @@ struct RunOptions {
   int threads = 0;           // 0: default_threads()
   std::int64_t samples = 1;  // so many runs, on arrays that follow each other in memory, spread over the threads
   Interrupt interrupt{};
+  double work_per_thread = least_work_per_thread;
 };
 
 struct RunResult {

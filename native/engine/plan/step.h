@@ -26,6 +26,7 @@ struct Frame {
   std::span<void* const> outputs;
   int threads;
   std::atomic<std::int64_t>* nan_counts;  // by input
+  double work_per_thread;                 // see below
 
   std::uint8_t* at(TensorId tensor) const { return arena + places[static_cast<std::size_t>(tensor)]; }
 };
@@ -43,11 +44,12 @@ class Step {
   virtual void place(std::span<const std::int64_t> places) { static_cast<void>(places); }
 };
 
-// A step pays for another thread from this much work (multiply-adds, or a few bytes moved) on.
-inline constexpr double work_per_thread = 1 << 17;
+// A step pays for another thread from this much work (multiply-adds, or a few bytes moved) on. Tests ask for less, so
+// that small steps are cut, too.
+inline constexpr double least_work_per_thread = 1 << 17;
 
 inline int threads_for(const Frame& frame, double work) {
-  return static_cast<int>(std::clamp(work / work_per_thread, 1.0, static_cast<double>(frame.threads)));
+  return static_cast<int>(std::clamp(work / frame.work_per_thread, 1.0, static_cast<double>(frame.threads)));
 }
 
 // Calls body(begin, end) for parts of [0, count), each of a multiple of `unit`.

@@ -228,7 +228,8 @@ class NativeStage:
         samples : how many runs, on arrays whose first axis is so many times that of the plan.
         """
         inputs, outputs = self.ends(arrays, into or {}, samples)
-        counts = self.plan.run(inputs, outputs, threads, samples, current_thread() is main_thread())
+        watched = current_thread() is main_thread()
+        counts = self.plan.run(inputs, outputs, threads, samples, watched, _native.LEAST_WORK_PER_THREAD)
         for k, name in self.quantized.items():
             if counts[k]:
                 raise NotANumberError(counts[k], name)

@@ -1,0 +1,46 @@
+# Proofs of the engine beside the tests: random programs, sanitizers, instruction counts.
+#   make programs       thousands of random programs against the reference, every instruction set, 1 to 7 threads
+#   make sanitize       the same, fewer, under AddressSanitizer with UndefinedBehaviorSanitizer, then ThreadSanitizer
+#   make instructions   instructions that key kernels execute, against tests/instructions/counts.json
+PROGRAMS_ARGS ?=
+SANITIZED_PROGRAMS ?= 200
+PYTHON_HERE = $(BIN)/python
+
+.PHONY: programs sanitize sanitize-address sanitize-threads instructions
+
+programs: $(VENV)/installed
+	$(PYTHON_HERE) tests/programs/run.py $(PROGRAMS_ARGS)
+
+sanitize: sanitize-address sanitize-threads
+
+# The extension with a sanitizer, in a package that links to the sources: $(call sanitized,NAME,FLAGS)
+define sanitized
+	cmake -G Ninja -S . -B build/$(1) -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHALFEVEN_SANITIZE="$(2)" \
+		-DPython_EXECUTABLE=$(abspath $(PYTHON_HERE)) >/dev/null
+	cmake --build build/$(1)
+	rm -rf build/$(1)/site && mkdir -p build/$(1)/site
+	cp -rs $(abspath src)/halfeven build/$(1)/site/halfeven
+	rm -f build/$(1)/site/halfeven/_native*.so
+	cp build/$(1)/_native*.so build/$(1)/site/halfeven/
+endef
+
+# Nothing that Python itself leaves behind at the exit is ours: leaks are not looked for.
+sanitize-address: $(VENV)/linters
+	$(call sanitized,asan,address;undefined)
+	PYTHONPATH=build/asan/site ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+		LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so)" \
+		$(PYTHON_HERE) tests/programs/run.py --count $(SANITIZED_PROGRAMS) --jobs 2
+
+sanitize-threads: $(VENV)/linters
+	$(call sanitized,tsan,thread)
+	PYTHONPATH=build/tsan/site TSAN_OPTIONS="halt_on_error=1 report_signal_unsafe=0" OPENBLAS_NUM_THREADS=1 \
+		LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libtsan.so)" \
+		$(PYTHON_HERE) tests/programs/run.py --count $(SANITIZED_PROGRAMS) --threads 2 3 7 --jobs 1
+	PYTHONPATH=build/tsan/site TSAN_OPTIONS="halt_on_error=1 report_signal_unsafe=0" OPENBLAS_NUM_THREADS=1 \
+		LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libtsan.so)" \
+		$(PYTHON_HERE) tests/programs/callers.py
+
+instructions: $(VENV)/linters
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cmake -S . -B build/lint -G Ninja -DHALFEVEN_WERROR=ON -DPython_EXECUTABLE=$(abspath $(BIN))/python >/dev/null
+	$(BIN)/cmake --build build/lint --target kernel_instructions
+	$(PYTHON_HERE) tests/instructions/run.py build/lint/kernel_instructions $(INSTRUCTIONS_ARGS)
