@@ -1,163 +1,167 @@
-"""Whole models at batch 1: the native engine beside ONNX Runtime, its float32 and its U8S8 integers, in one process.
+"""Whole models at batch 1: the native engine beside ONNX Runtime and OpenVINO, each with its own quantization.
 
-Rounds are interleaved and medians compared, so that what else runs on the machine meets all alike: read ratios, not
-milliseconds, and only those of an idle machine. ``best`` is the ratio of the fastest rounds. S8S8 is not a peer: ONNX
-Runtime has no fast kernel for it on x86. Random weights, or any models given: this says nothing of accuracy.
+All in one process, rounds interleaved, medians compared: what else runs on the machine meets all alike. Read ratios,
+not milliseconds, and only those of an idle machine; ``best`` is the ratio of the fastest rounds. ONNX Runtime's threads
+do not spin between runs. ONNX Runtime has no fast kernels for signed activations on x86, so its integer model is U8S8;
+OpenVINO gets that file, an S8S8 one, and NNCF's. What is not installed is left out and named. Random weights but for
+the last three networks; nothing here speaks of accuracy.
 
-    python bench/engine.py [--rounds 15] [--threads 1 2] [--layers] [resnet50 mobilenetv2 MODEL.onnx ...]
+    python bench/engine.py [--seconds 2] [--threads 1 2] [--layers] [resnet50 mobilenetv2 vit_s16 ... MODEL.onnx]
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
-import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
+from memory import resident_growth
 from networks import NETWORKS
-from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
+from peers import Feeds, Run, peers, quantized_by_onnxruntime
 
 import halfeven
-from halfeven.execute.engine import Engine
-from halfeven.execute.plan.stage import NativeStage
+from halfeven import _native
+from halfeven.demo import efficientnet, ppocr
+from halfeven.report.bench.benchmark import OURS, Benchmark, benchmark
+from halfeven.report.bench.text import layer_rows
+from halfeven.report.bench.timing import Times, interleaved
 
 SAMPLES = 2
-RUNS_A_ROUND = 3
-Feeds = dict[str, NDArray[np.float32]]
-
-
-class Reader(CalibrationDataReader):  # type: ignore[misc]  # untyped in ONNX Runtime
-    """The samples, one after the other."""
-
-    def __init__(self, samples: list[Feeds]) -> None:
-        self._left = iter(samples)
-
-    def get_next(self) -> Feeds | None:
-        """Return the next sample; None behind the last."""
-        return next(self._left, None)
+MIB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Models:
-    """One network in its forms, and something to run them on."""
+class Real:
+    """A network with weights of its own, and the size that it is measured at."""
 
-    name: str
-    floats: bytes
-    peer: bytes
-    ours: halfeven.QuantizedModel
-    feeds: Feeds
+    file: Callable[[], Path]
+    shape: tuple[int, ...]
 
 
-def samples_for(model: onnx.ModelProto) -> list[Feeds]:
-    """Normal noise for each input; free sizes are 1, then 224."""
+REAL = {
+    "efficientnet_lite0": Real(efficientnet.efficientnet_model, (1, 3, 224, 224)),
+    "ppocr_det": Real(ppocr.det_model, (1, 3, 640, 480)),
+    "ppocr_rec": Real(ppocr.rec_model, (1, 3, 48, 320)),
+}
+
+
+def read(name: str) -> tuple[onnx.ModelProto, list[Feeds]]:
+    """The float model, and noise for it."""
+    shape: tuple[int, ...] | None = None
+    if name in NETWORKS:
+        model = NETWORKS[name]()
+    elif name in REAL:
+        model, shape = onnx.load(REAL[name].file()), REAL[name].shape
+    else:
+        model = onnx.load(name)
     rng = np.random.default_rng(1)
     constants = {w.name for w in model.graph.initializer}
     shapes = {
-        i.name: [d.dim_value or (1 if k == 0 else 224) for k, d in enumerate(i.type.tensor_type.shape.dim)]
+        i.name: shape or [d.dim_value or (1 if k == 0 else 224) for k, d in enumerate(i.type.tensor_type.shape.dim)]
         for i in model.graph.input
         if i.name not in constants
     }
-    return [{n: rng.standard_normal(s).astype(np.float32) for n, s in shapes.items()} for _ in range(SAMPLES)]
+    return model, [{n: rng.standard_normal(s).astype(np.float32) for n, s in shapes.items()} for _ in range(SAMPLES)]
 
 
-def prepare(name: str) -> Models:
-    """Make or read the model, quantize it by both tools from the same samples."""
-    model = NETWORKS[name]() if name in NETWORKS else onnx.load(name)
-    samples = samples_for(model)
-    with tempfile.TemporaryDirectory() as folder:
-        plain, ready, out = (str(Path(folder) / f"{part}.onnx") for part in ("plain", "ready", "u8s8"))
-        onnx.save(model, plain)
-        quant_pre_process(plain, ready, skip_symbolic_shape=True)
-        types: dict[str, Any] = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
-        quantize_static(ready, out, Reader(samples), quant_format=QuantFormat.QDQ, per_channel=True, **types)
-        peer = Path(out).read_bytes()
+def compare(name: str, threads: list[int], seconds: float, *, layers: bool) -> None:
+    """Print a table for each number of threads, and what was measured once."""
+    model, samples = read(name)
     data = {k: np.concatenate([s[k] for s in samples]) for k in samples[0]}
     ours = halfeven.quantize_model(model, data, method="max")
-    return Models(Path(name).stem, model.SerializeToString(), peer, ours, samples[0])
+    print(f"\n{Path(name).stem} {samples[0][next(iter(samples[0]))].shape}")
+    found = {count: _one(ours, model, samples, count, seconds) for count in threads}
+    if {1, 2} <= set(found):
+        print(f"  1 -> 2 threads: {found[1].own.median_s / found[2].own.median_s:.2f} times as fast")
+    _print_planning(ours, samples[0])
+    _print_memory(ours, model, samples, next(iter(found.values())))
+    if layers:
+        for row in layer_rows(next(iter(found.values())), 12):
+            print("    " + "  ".join(row))
 
 
-def session(model: bytes, threads: int) -> ort.InferenceSession:
-    """ONNX Runtime whose threads do not spin beside another's rounds."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = threads, 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads == 1 else "0")
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+def _one(
+    ours: halfeven.QuantizedModel, model: onnx.ModelProto, samples: list[Feeds], threads: int, seconds: float
+) -> Benchmark:
+    opened = ((name, _opened(name, make)) for name, make in peers(model, samples, threads))
+    runs = {name: run for name, run in opened if run is not None}
+    own = benchmark(ours.program, b"", samples[0], threads=threads, seconds=0)
+    wanted = [p.name for p in ours.outputs]
+    engine = ours._engine  # noqa: SLF001  without the checks at the boundary, as the peers run
+    engine.run(samples[0], wanted, threads)
+    runs[OURS] = lambda: engine.run(samples[0], wanted, threads)
+    times = interleaved(runs, seconds * len(runs))
+    _print_times(times, threads, own)
+    return Benchmark(**{**own.__dict__, "times": times})
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """Seconds of the fastest of a few runs."""
-    times = []
-    for _ in range(RUNS_A_ROUND):
-        start = time.perf_counter()
+def _opened(name: str, make: Callable[[], Run]) -> Run | None:
+    try:
+        run = make()
         run()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    except Exception as error:  # noqa: BLE001  a peer that refuses a model is a row, not the end
+        print(f"  {name} does not run it: {' '.join(str(error).split())[:120]}")
+        return None
+    return run
 
 
-def compare(models: Models, threads: int, rounds: int) -> None:
-    """Print one line for each engine."""
-    floats, peer = session(models.floats, threads), session(models.peer, threads)
-    engine, wanted = Engine(models.ours.program), [p.name for p in models.ours.outputs]
+def _print_times(times: dict[str, Times], threads: int, own: Benchmark) -> None:
+    ours = times[OURS]
+    share = 2 * own.macs / ours.median_s / own.peak
+    print(f"  {threads} thread(s), {own.isa}: {share:.0%} of the integer peak, {own.peak / 1e9:.0f} GOPS")
+    for name, t in times.items():
+        ratio, best = ours.median_s / t.median_s, ours.best_s / t.best_s
+        print(f"    {name:<20} {t.median_s * 1e3:8.2f} ms   halfeven / it {ratio:.2f}, best {best:.2f}")
+
+
+def _print_planning(ours: halfeven.QuantizedModel, feeds: Feeds) -> None:
+    from halfeven.execute.engine import Engine  # noqa: PLC0415
+    from halfeven.lower import lower  # noqa: PLC0415
+
     start = time.perf_counter()
-    engine.run(models.feeds, wanted, threads)
-    print(f"{models.name}, {threads} thread(s), planned in {time.perf_counter() - start:.2f} s")
-    cases: dict[str, Callable[[], object]] = {
-        "halfeven": lambda: engine.run(models.feeds, wanted, threads),
-        "onnxruntime float32": lambda: floats.run(None, models.feeds),
-        "onnxruntime U8S8": lambda: peer.run(None, models.feeds),
-    }
-    times: dict[str, list[float]] = defaultdict(list)
-    for _ in range(rounds + 1):
-        for name, run in cases.items():
-            times[name].append(seconds(run))
-    own = times["halfeven"][1:]
-    for name, all_rounds in times.items():
-        t = all_rounds[1:]
-        ratio, best = statistics.median(own) / statistics.median(t), min(own) / min(t)
-        print(f"  {name:<20} {statistics.median(t) * 1e3:8.2f} ms   ours is {ratio:.2f} of it, best {best:.2f}")
+    program = lower(ours._graph, ours.profile)  # noqa: SLF001  loading the file is not lowering it
+    lowered = time.perf_counter()
+    Engine(program).run(feeds, [p.name for p in program.outputs], 1)
+    print(f"  lowered in {lowered - start:.2f} s, planned and run once in {time.perf_counter() - lowered:.2f} s")
 
 
-def layers(models: Models, threads: int, rounds: int) -> None:
-    """Print the slowest steps of the plan, by the median of each."""
-    engine = Engine(models.ours.program)
-    engine.run(models.feeds, [p.name for p in models.ours.outputs], threads)
-    for stage in engine.plans()[-1].stages:
-        if not isinstance(stage, NativeStage):
-            print(f"  step by step: {stage.instruction.name}")
-            continue
-        ends = stage.ends(models.feeds)
-        spent = np.median([stage.plan.profile(*ends, threads) for _ in range(rounds)], axis=0)
-        print(f"  {spent.sum() * 1e3:.2f} ms in {spent.size} steps, {stage.plan.arena_bytes / 1e6:.1f} MB of tensors")
-        for k in np.argsort(-spent)[:12]:
-            print(f"    {spent[k] * 1e6:8.1f} us {stage.steps[k]}")
+def _print_memory(
+    ours: halfeven.QuantizedModel, model: onnx.ModelProto, samples: list[Feeds], found: Benchmark
+) -> None:
+    from halfeven.interop import to_bytes  # noqa: PLC0415
+
+    peer = resident_growth("onnxruntime", quantized_by_onnxruntime(model, samples, signed=False), samples[0])
+    own = resident_growth("halfeven", to_bytes(ours._graph), samples[0])  # noqa: SLF001
+    planned = found.footprint.total
+    print(
+        f"  memory: {planned / MIB:.1f} MiB packed weights, tensors and tables, {planned / peer:.2f} of the "
+        f"{peer / MIB:.1f} MiB that onnxruntime's U8S8 session adds to a process; "
+        f"a loaded model of ours adds {own / MIB:.1f} MiB"
+    )
 
 
 def main() -> None:
     """Compare each model at each number of threads."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=list(NETWORKS), help="resnet50, mobilenetv2, or float ONNX files")
-    parser.add_argument("--rounds", type=int, default=15)
+    names = [*NETWORKS, *REAL]
+    parser.add_argument("models", nargs="*", default=names, help=f"{', '.join(names)}, or float ONNX files")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of timing for each engine")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--layers", action="store_true", help="also the slowest steps")
+    parser.add_argument("--layers", action="store_true", help="also the slowest layers")
     arguments = parser.parse_args()
     print(f"load average {os.getloadavg()[0]:.1f}: more than a tenth of the cores makes the numbers below noise")
+    for package in ("openvino", "nncf"):
+        if not find_spec(package):
+            print(f"{package} is not installed: pip install {package}")
+    print(f"instruction set {_native.active_isa()}")
     for name in arguments.models:
-        models = prepare(name)
-        for threads in arguments.threads:
-            compare(models, threads, arguments.rounds)
-            if arguments.layers:
-                layers(models, threads, arguments.rounds)
+        compare(name, arguments.threads, arguments.seconds, layers=arguments.layers)
 
 
 if __name__ == "__main__":

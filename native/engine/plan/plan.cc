@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t alignment = 64;
 constexpr std::int64_t slack = 64;  // so that kernels may load whole vectors at a tensor's end
-constexpr std::size_t kept_arenas = 4;
+constexpr std::size_t kept_arenas = 32;  // as many as ever ran at once, within reason
 
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
