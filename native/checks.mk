@@ -5,6 +5,7 @@
 PROGRAMS_ARGS ?=
 SANITIZED_PROGRAMS ?= 200
 PYTHON_HERE = $(BIN)/python
+HERE = PATH="$(abspath $(BIN)):$$PATH"
 
 .PHONY: programs sanitize sanitize-address sanitize-threads instructions
 
@@ -15,9 +16,9 @@ sanitize: sanitize-address sanitize-threads
 
 # The extension with a sanitizer, in a package that links to the sources: $(call sanitized,NAME,FLAGS)
 define sanitized
-	cmake -G Ninja -S . -B build/$(1) -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHALFEVEN_SANITIZE="$(2)" \
+	$(HERE) cmake -G Ninja -S . -B build/$(1) -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHALFEVEN_SANITIZE="$(2)" \
 		-DPython_EXECUTABLE=$(abspath $(PYTHON_HERE)) >/dev/null
-	cmake --build build/$(1)
+	$(HERE) cmake --build build/$(1)
 	rm -rf build/$(1)/site && mkdir -p build/$(1)/site
 	cp -rs $(abspath src)/halfeven build/$(1)/site/halfeven
 	rm -f build/$(1)/site/halfeven/_native*.so
@@ -31,16 +32,16 @@ sanitize-address: $(VENV)/linters
 		LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so)" \
 		$(PYTHON_HERE) tests/programs/run.py --count $(SANITIZED_PROGRAMS) --jobs 2
 
+THREAD_SANITIZER = PYTHONPATH=build/tsan/site OPENBLAS_NUM_THREADS=1 \
+	TSAN_OPTIONS="halt_on_error=1 report_signal_unsafe=0 suppressions=$(abspath native/thread_sanitizer.txt)" \
+	LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libtsan.so)"
+
 sanitize-threads: $(VENV)/linters
 	$(call sanitized,tsan,thread)
-	PYTHONPATH=build/tsan/site TSAN_OPTIONS="halt_on_error=1 report_signal_unsafe=0" OPENBLAS_NUM_THREADS=1 \
-		LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libtsan.so)" \
-		$(PYTHON_HERE) tests/programs/run.py --count $(SANITIZED_PROGRAMS) --threads 2 3 7 --jobs 1
-	PYTHONPATH=build/tsan/site TSAN_OPTIONS="halt_on_error=1 report_signal_unsafe=0" OPENBLAS_NUM_THREADS=1 \
-		LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libtsan.so)" \
-		$(PYTHON_HERE) tests/programs/callers.py
+	$(THREAD_SANITIZER) $(PYTHON_HERE) tests/programs/callers.py
+	$(THREAD_SANITIZER) $(PYTHON_HERE) tests/programs/run.py --count $(SANITIZED_PROGRAMS) --threads 2 3 7 --jobs 1
 
 instructions: $(VENV)/linters
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cmake -S . -B build/lint -G Ninja -DHALFEVEN_WERROR=ON -DPython_EXECUTABLE=$(abspath $(BIN))/python >/dev/null
-	$(BIN)/cmake --build build/lint --target kernel_instructions
+	$(HERE) cmake -S . -B build/lint -G Ninja -DHALFEVEN_WERROR=ON -DPython_EXECUTABLE=$(abspath $(PYTHON_HERE)) >/dev/null
+	$(HERE) cmake --build build/lint --target kernel_instructions
 	$(PYTHON_HERE) tests/instructions/run.py build/lint/kernel_instructions $(INSTRUCTIONS_ARGS)
