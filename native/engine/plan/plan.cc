@@ -12,7 +12,7 @@ namespace halfeven::native {
 namespace {
 
 constexpr std::int64_t alignment = 64;
-constexpr std::int64_t slack = 64;  // so that kernels may load whole vectors at a tensor's end
+constexpr std::int64_t slack = 64;       // so that kernels may load whole vectors at a tensor's end
 constexpr std::size_t kept_arenas = 32;  // as many as ever ran at once, within reason
 
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
