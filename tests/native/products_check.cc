@@ -98,7 +98,7 @@ class Product {
         scales_(s.columns, static_cast<double>(s.taps * s.channels) * (s.extreme ? 32000 : 9000)),
         weights_({codes_, s.columns, s.taps, s.channels, bias_, scales_.real}, isa),
         data_(s, weights_.depth()),
-        other_(filled<std::uint8_t>(s.rows * other_stride(), 0, 255, false)),
+        other_(filled<std::uint8_t>(s.rows * other_stride() + igemm_slack, 0, 255, false)),
         scratch_(size(weights_.scratch_bytes())) {}
 
   void check(bool direct) {

@@ -30,7 +30,7 @@ void resolve(Gather& gather, std::span<const std::int64_t> places, TensorId x) {
 
 // Multiply-adds that take about as long as moving a byte.
 double macs_a_byte(const IgemmFormat& format) {
-  return format.tiles ? 128 : format.writes_codes ? 32 : format.wide ? 8 : 1;
+  return format.tiles ? 128 : format.wide ? 8 : format.writes_codes ? 32 : 1;
 }
 
 // How a product is cut: blocks of rows, and ranges of panels.

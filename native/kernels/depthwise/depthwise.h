@@ -9,8 +9,7 @@
 
 namespace halfeven::native {
 
-inline constexpr int depthwise_group = 64;  // channels are taken so many at a time
-inline constexpr int depthwise_taps = 4;    // taps too, where they are interleaved
+inline constexpr int depthwise_width = 64;  // rows of sums are a multiple of this
 
 struct DepthwiseTask {
   const std::uint8_t* input;
@@ -49,11 +48,32 @@ inline constexpr Kernel<DepthwiseKernel> depthwise_kernels[] = {
 #undef HALFEVEN_KERNEL
 };
 
-// Whether the kernel of `isa` rescales and takes its weights interleaved: [group][taps / 4][vector][channel][4], where
-// lane i of vector v holds channel 16 (i / 4) + 4 v + i % 4 of the group. Groups go on over the channels of the next
-// pixel until they repeat: `period` groups. Else it gives sums, from [taps][channels].
-constexpr bool depthwise_interleaves(Isa isa) { return isa == Isa::avx512_vnni; }
+// How a kernel wants its weights. Where `group` is 0 it gives sums, from [taps][channels]. Else it rescales too, and
+// its weights are interleaved: [group][taps / n][vector of 4][lane][n taps], as s8 or s16, where lane i of vector v
+// holds channel 16 (i / 4) + 4 v + i % 4 of the group. Groups go on over the channels of the next pixel until they
+// repeat: `period` groups.
+struct DepthwiseFormat {
+  int group;  // channels
+  int taps;   // that are neighbours
+  bool wide;
+};
+
+constexpr DepthwiseFormat depthwise_format(Isa isa) {
+  switch (isa) {
+    case Isa::avx512_vnni: return {64, 4, false};
+    case Isa::avx_vnni: return {32, 4, false};
+    case Isa::avx2: return {32, 2, true};
+    default: return {0, 1, false};
+  }
+}
 
 constexpr int interleaved_channel(int vector, int lane) { return lane / 4 * 16 + vector * 4 + lane % 4; }
+
+// How many rows from `row` on can be taken as one run.
+constexpr std::int64_t depthwise_run(const DepthwiseTask& task, std::int64_t row) {
+  const std::int64_t place = row % task.line;
+  if (task.sums != nullptr || place < task.run_begin || place >= task.run_end) return 1;
+  return task.run_end - place < task.row_end - row ? task.run_end - place : task.row_end - row;
+}
 
 }  // namespace halfeven::native

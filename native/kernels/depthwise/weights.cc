@@ -18,14 +18,14 @@ DepthwiseWeights::DepthwiseWeights(std::span<const std::int8_t> codes, std::span
   }
   const Kernel<DepthwiseKernel>* found = find_kernel(depthwise_kernels, Type::u8, Type::u8, isa);
   kernel_ = found->function;
-  interleaved_ = depthwise_interleaves(found->isa);
-  period_ = interleaved_ ? channels_ / std::gcd(channels_, std::int64_t{depthwise_group}) : 1;
-  const std::int64_t places = interleaved_ ? period_ * depthwise_group : width();
-  const std::int64_t quads = (taps + depthwise_taps - 1) / depthwise_taps;
-  codes_ = AlignedBytes(size(places * quads * depthwise_taps));
+  format_ = depthwise_format(found->isa);
+  period_ = writes_codes() ? channels_ / std::gcd(channels_, std::int64_t{format_.group}) : 1;
+  const std::int64_t places = writes_codes() ? period_ * format_.group : width();
+  const std::int64_t padded_taps = (taps + format_.taps - 1) / format_.taps * format_.taps;
+  codes_ = AlignedBytes(size(places * padded_taps * (format_.wide ? 2 : 1)));
   bias_.resize(size(places));
   multiplier_.resize(size(places));
-  if (interleaved_) {
+  if (writes_codes()) {
     interleave(codes, bias, multiplier);
     return;
   }
@@ -39,18 +39,26 @@ DepthwiseWeights::DepthwiseWeights(std::span<const std::int8_t> codes, std::span
 
 void DepthwiseWeights::interleave(std::span<const std::int8_t> codes, std::span<const std::int32_t> bias,
                                   std::span<const double> multiplier) {
-  const std::int64_t quads = (taps_ + depthwise_taps - 1) / depthwise_taps;
+  const std::int64_t steps = (taps_ + format_.taps - 1) / format_.taps;
+  const int lanes = format_.group / 4;
   std::int8_t* out = reinterpret_cast<std::int8_t*>(codes_.data());
+  std::int16_t* wide = reinterpret_cast<std::int16_t*>(codes_.data());
   for (std::int64_t group = 0; group < period_; ++group) {
     for (int v = 0; v < 4; ++v) {
-      for (int lane = 0; lane < igemm_lanes; ++lane) {
-        const std::int64_t channel = (group * depthwise_group + interleaved_channel(v, lane)) % channels_;
-        const std::int64_t place = group * depthwise_group + v * igemm_lanes + lane;
+      for (int lane = 0; lane < lanes; ++lane) {
+        const std::int64_t channel = (group * format_.group + interleaved_channel(v, lane)) % channels_;
+        const std::int64_t place = group * format_.group + v * lanes + lane;
         bias_[size(place)] = bias[size(channel)];
         multiplier_[size(place)] = multiplier[size(channel)];
         for (std::int64_t t = 0; t < taps_; ++t) {
-          const std::int64_t quad = (group * quads + t / depthwise_taps) * 4 + v;
-          out[(quad * igemm_lanes + lane) * depthwise_taps + t % depthwise_taps] = codes[size(channel * taps_ + t)];
+          const std::int64_t vector = (group * steps + t / format_.taps) * 4 + v;
+          const std::int64_t to = (vector * lanes + lane) * format_.taps + t % format_.taps;
+          const std::int8_t code = codes[size(channel * taps_ + t)];
+          if (format_.wide) {
+            wide[to] = code;
+          } else {
+            out[to] = code;
+          }
         }
       }
     }
@@ -58,7 +66,7 @@ void DepthwiseWeights::interleave(std::span<const std::int8_t> codes, std::span<
 }
 
 std::int64_t DepthwiseWeights::width() const {
-  return (channels_ + depthwise_group - 1) / depthwise_group * depthwise_group;
+  return (channels_ + depthwise_width - 1) / depthwise_width * depthwise_width;
 }
 
 DepthwiseTask DepthwiseWeights::task() const {

@@ -19,7 +19,7 @@ class DepthwiseWeights {
   std::int64_t channels() const { return channels_; }
   std::int64_t taps() const { return taps_; }
   std::int64_t width() const;  // channels in whole groups
-  bool writes_codes() const { return interleaved_; }
+  bool writes_codes() const { return format_.group > 0; }
   std::int64_t bytes() const { return static_cast<std::int64_t>(codes_.size()); }
   DepthwiseKernel kernel() const { return kernel_; }
 
@@ -33,7 +33,7 @@ class DepthwiseWeights {
   std::int64_t channels_;
   std::int64_t taps_;
   std::int64_t period_;
-  bool interleaved_;
+  DepthwiseFormat format_;
   DepthwiseKernel kernel_;
   AlignedBytes codes_;
   std::vector<std::int32_t> bias_;

@@ -10,6 +10,8 @@
 namespace halfeven::native {
 namespace {
 
+constexpr int group = 64;
+constexpr int taps_a_step = 4;
 constexpr std::int64_t most_taps = 64;  // of those with pointers kept beside each other
 
 // Adds 4 taps of 64 bytes; those of weight 0 may point anywhere that can be read.
@@ -54,32 +56,32 @@ template <bool nine>
 void run_pixels(const DepthwiseTask& task, std::int64_t row, std::int64_t count) {
   const CodeVectors codes(task.rule);
   const std::int64_t taps = nine ? 9 : task.taps;
-  const std::int64_t quads = (taps + depthwise_taps - 1) / depthwise_taps;
+  const std::int64_t quads = (taps + taps_a_step - 1) / taps_a_step;
   const std::uint8_t* x[most_taps];
-  for (std::int64_t t = 0; t < quads * depthwise_taps; ++t) {
+  for (std::int64_t t = 0; t < quads * taps_a_step; ++t) {
     x[t] = task.input + task.offsets[(t < taps ? t : 0) * task.offset_stride + row];
   }
   const std::int64_t bytes = count * task.channels;
   std::int64_t vector = 0;
-  for (std::int64_t i = 0; i < bytes; i += depthwise_group) {
+  for (std::int64_t i = 0; i < bytes; i += group) {
     const __mmask64 mask = first_bytes(bytes - i);
     const std::int8_t* w = task.weights + vector * quads * 256;
     __m512i acc[4];
     HALFEVEN_UNROLL
     for (int v = 0; v < 4; ++v) {
-      acc[v] = _mm512_loadu_si512(task.bias + vector * depthwise_group + igemm_lanes * v);
+      acc[v] = _mm512_loadu_si512(task.bias + vector * group + igemm_lanes * v);
     }
     if constexpr (nine) {
       add_taps(x, i, mask, w, acc);
       add_taps(x + 4, i, mask, w + 256, acc);
       add_tap(x[8] + i, mask, w + 512, acc);
     } else {
-      for (std::int64_t q = 0; q < quads; ++q) add_taps(x + q * depthwise_taps, i, mask, w + q * 256, acc);
+      for (std::int64_t q = 0; q < quads; ++q) add_taps(x + q * taps_a_step, i, mask, w + q * 256, acc);
     }
     if (task.sums != nullptr) {
       write_sums(task.sums + (row - task.row_begin) * ((task.channels + 63) / 64 * 64) + i, acc);
     } else {
-      const double* m = task.multiplier + vector * depthwise_group;
+      const double* m = task.multiplier + vector * group;
       const __m512i packed = codes.interleaved(rounded(acc[0], m), rounded(acc[1], m + 16), rounded(acc[2], m + 32),
                                                rounded(acc[3], m + 48));
       _mm512_mask_storeu_epi8(task.out + row * task.out_stride + i, mask, packed);
@@ -93,11 +95,7 @@ void run_pixels(const DepthwiseTask& task, std::int64_t row, std::int64_t count)
 void depthwise_u8_u8_avx512_vnni(const DepthwiseTask& task) {
   const auto run = task.taps == 9 ? run_pixels<true> : run_pixels<false>;
   for (std::int64_t row = task.row_begin; row < task.row_end;) {
-    const std::int64_t place = row % task.line;
-    std::int64_t count = 1;
-    if (task.sums == nullptr && task.run_begin <= place && place < task.run_end) {
-      count = task.run_end - place < task.row_end - row ? task.run_end - place : task.row_end - row;
-    }
+    const std::int64_t count = depthwise_run(task, row);
     run(task, row, count);
     row += count;
   }

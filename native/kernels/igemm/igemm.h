@@ -37,17 +37,24 @@ constexpr std::int64_t igemm_packed_depth(const IgemmFormat& format, std::int64_
   return (depth + igemm_tile_depth - 1) / igemm_tile_depth * igemm_tile_depth;
 }
 
-inline constexpr std::int64_t igemm_wide_rows = 6;               // widened at a time
-inline constexpr std::int64_t igemm_gathered_bytes = 256 << 10;  // of rows gathered at a time, but for
-inline constexpr std::int64_t igemm_gathered_rows = 32;          // so many, however deep
-inline constexpr std::int64_t igemm_slack = igemm_tile_depth;    // that may be read behind a row, written in scratch
+inline constexpr std::int64_t igemm_slack = igemm_tile_depth;  // may be read behind a row, and written in scratch
 
-// Bytes that a kernel needs beside its task; `depth` of all taps together.
+// How many rows a kernel gathers in its scratch at a time, a multiple of its tiles' rows; `depth` of all taps together.
+constexpr std::int64_t igemm_gathered_rows(const IgemmFormat& format, std::int64_t depth) {
+  const std::int64_t bytes = format.wide ? 128 << 10 : 256 << 10;
+  const std::int64_t unit = format.wide ? 6 : 32;
+  const std::int64_t row =
+      format.wide ? 2 * depth : (depth + igemm_tile_depth - 1) / igemm_tile_depth * igemm_tile_depth;
+  const std::int64_t rows = bytes / row / unit * unit;
+  return rows > unit ? rows : unit;
+}
+
+// Bytes that a kernel needs beside its task.
 constexpr std::int64_t igemm_scratch_bytes(const IgemmFormat& format, std::int64_t depth) {
-  if (format.wide) return igemm_wide_rows * depth * 2;
+  const std::int64_t rows = igemm_gathered_rows(format, depth);
+  if (format.wide) return rows * depth * 2;
   if (!format.tiles) return 0;
-  const std::int64_t least = igemm_gathered_rows * igemm_packed_depth(format, depth);
-  return (least > igemm_gathered_bytes ? least : igemm_gathered_bytes) + igemm_slack;
+  return rows * ((depth + igemm_tile_depth - 1) / igemm_tile_depth * igemm_tile_depth) + igemm_slack;
 }
 
 // code = clamp(rhe(multiplier * sum) + zero), all in u8 as stored.
@@ -66,7 +73,7 @@ struct SumRule {
   CodeRule code;
 };
 
-// Where the other tensor is: its row r at codes + r * stride.
+// Where the other tensor is: its row r at codes + r * stride, igemm_slack bytes readable behind the last.
 struct SumWith {
   const std::uint8_t* codes;
   std::int64_t stride;
@@ -115,7 +122,8 @@ constexpr IgemmFormat igemm_format(Isa isa) {
   switch (isa) {
     case Isa::avx512_amx: return {false, 2, true, true};
     case Isa::avx512_vnni: return {false, 4, true, false};
-    case Isa::avx2: return {true, 1, false, false};
+    case Isa::avx_vnni: return {false, 1, true, false};
+    case Isa::avx2: return {true, 1, true, false};
     default: return {false, 1, false, false};
   }
 }

@@ -239,7 +239,8 @@ void gather(const IgemmTask& task, std::int64_t first, std::int64_t count, std::
 }  // namespace
 
 void igemm_u8_u8_avx512_amx(const IgemmTask& task) {
-  const std::int64_t packed = igemm_packed_depth(igemm_format(Isa::avx512_amx), task.taps * task.depth);
+  constexpr IgemmFormat format = igemm_format(Isa::avx512_amx);
+  const std::int64_t packed = igemm_packed_depth(format, task.taps * task.depth);
   const Depth depth{packed < igemm_tile_depth ? packed : igemm_tile_depth,
                     (packed + igemm_tile_depth - 1) / igemm_tile_depth};
   const std::int64_t count = task.row_end - task.row_begin;
@@ -248,8 +249,7 @@ void igemm_u8_u8_avx512_amx(const IgemmTask& task) {
     return multiply_rows(task, depth, x, task.row_stride, task.row_begin, count);
   }
   const std::int64_t stride = depth.tiles * igemm_tile_depth;
-  const std::int64_t fit = igemm_gathered_bytes / stride / igemm_gathered_rows * igemm_gathered_rows;
-  const std::int64_t most = fit > igemm_gathered_rows ? fit : igemm_gathered_rows;
+  const std::int64_t most = igemm_gathered_rows(format, task.taps * task.depth);
   for (std::int64_t row = 0; row < count; row += most) {
     const std::int64_t rows = count - row < most ? count - row : most;
     gather(task, task.row_begin + row, rows, stride);
