@@ -11,6 +11,8 @@
 
 #if defined(_MSC_VER)
 #define HALFEVEN_INLINE __forceinline
+#define HALFEVEN_APART __declspec(noinline)
 #else
 #define HALFEVEN_INLINE inline __attribute__((always_inline))
+#define HALFEVEN_APART __attribute__((noinline))
 #endif

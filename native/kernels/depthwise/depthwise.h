@@ -63,6 +63,7 @@ constexpr DepthwiseFormat depthwise_format(Isa isa) {
     case Isa::avx512_vnni: return {64, 4, false};
     case Isa::avx_vnni: return {32, 4, false};
     case Isa::avx2: return {32, 2, true};
+    case Isa::neon: return {16, 1, false};
     default: return {0, 1, false};
   }
 }

@@ -21,12 +21,14 @@ struct IgemmPanel {
   std::int64_t offset;
 };
 
-// How a kernel wants its weights: as s8 [k / 4][column][4], or widened to s16 [k / 2][column][2].
+// How a kernel wants the weights of a panel: as s8 [k / 4][column][4], or widened to s16 [k / 2][column][2]; for tiles,
+// 16 columns behind the other.
 struct IgemmFormat {
   bool wide;
   int vectors;        // at most, in a panel
   bool writes_codes;  // whether it can rescale; else it gives sums
   bool tiles;         // whether depths are taken 64 at a time
+  bool made_signed;   // whether it takes 128 from activations: 128 sum(w) follow each panel of 16 columns, as int32
 };
 
 inline constexpr std::int64_t igemm_tile_depth = 64;
@@ -120,11 +122,13 @@ inline constexpr Kernel<IgemmKernel> igemm_kernels[] = {
 
 constexpr IgemmFormat igemm_format(Isa isa) {
   switch (isa) {
-    case Isa::avx512_amx: return {false, 2, true, true};
-    case Isa::avx512_vnni: return {false, 4, true, false};
-    case Isa::avx_vnni: return {false, 1, true, false};
-    case Isa::avx2: return {true, 1, true, false};
-    default: return {false, 1, false, false};
+    case Isa::avx512_amx: return {false, 2, true, true, false};
+    case Isa::avx512_vnni: return {false, 4, true, false, false};
+    case Isa::avx_vnni: return {false, 1, true, false, false};
+    case Isa::avx2: return {true, 1, true, false, false};
+    case Isa::neon:
+    case Isa::neon_dotprod: return {false, 1, true, false, true};
+    default: return {false, 1, false, false, false};
   }
 }
 

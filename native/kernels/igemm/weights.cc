@@ -71,7 +71,7 @@ WeightLayout::WeightLayout(std::int64_t columns, std::int64_t taps, std::int64_t
   const Kernel<IgemmKernel>* found = find_kernel(igemm_kernels, Type::u8, Type::u8, isa);
   format_ = igemm_format(found->isa);
   kernel_ = found->function;
-  const std::int64_t column_bytes = packed_depth() * (format_.wide ? 2 : 1);
+  const std::int64_t column_bytes = this->column_bytes();
   for (std::int64_t column = 0; column < rounded_columns_;) {
     const std::int32_t vectors = next_vectors((rounded_columns_ - column) / igemm_lanes, format_.vectors);
     panels_.push_back({static_cast<std::int32_t>(column), vectors, column * column_bytes});
@@ -79,8 +79,10 @@ WeightLayout::WeightLayout(std::int64_t columns, std::int64_t taps, std::int64_t
   }
 }
 
-std::int64_t WeightLayout::bytes() const {
-  return rounded_columns_ * packed_depth() * (format_.wide ? 2 : 1) + vector_bytes;
+std::int64_t WeightLayout::bytes() const { return rounded_columns_ * column_bytes() + vector_bytes; }
+
+std::int64_t WeightLayout::column_bytes() const {
+  return packed_depth() * (format_.wide ? 2 : 1) + (format_.made_signed ? 4 : 0);
 }
 
 IgemmTask WeightLayout::task() const {
@@ -92,20 +94,22 @@ IgemmTask WeightLayout::task() const {
   return task;
 }
 
-void pack_panel(const WeightLayout& layout, const WeightCodes& codes, std::int64_t p, std::uint8_t* packed) {
-  const IgemmPanel& panel = layout.panel(p);
+namespace {
+
+// Columns [first, first + width) behind each other, those that there are; the rest is 0.
+void pack_columns(const WeightLayout& layout, const WeightCodes& codes, std::int64_t first, std::int64_t width,
+                  std::uint8_t* packed) {
   const bool wide = layout.format().wide;
-  const std::int64_t width = panel.vectors * igemm_lanes;
-  const std::int64_t columns = std::min<std::int64_t>(width, layout.columns() - panel.column);
+  const std::int64_t columns = std::min(width, layout.columns() - first);
   const std::int64_t channels = layout.channels();
   const std::int64_t tap_bytes = layout.depth() * width * (wide ? 2 : 1);
   const std::int64_t beyond = layout.packed_depth() * width * (wide ? 2 : 1) - layout.taps() * tap_bytes;
-  std::memset(packed + panel.offset + layout.taps() * tap_bytes, 0, static_cast<std::size_t>(beyond));
+  std::memset(packed + layout.taps() * tap_bytes, 0, static_cast<std::size_t>(beyond));
   const std::int64_t groups = wide ? 0 : channels / 4;
   const std::uint32_t flips = 0x01010101U * codes.flip;
   for (std::int64_t tap = 0; tap < layout.taps(); ++tap) {
-    const std::uint8_t* from = codes.codes + panel.column * codes.column + tap * codes.tap;
-    std::uint8_t* out = packed + panel.offset + tap * tap_bytes;
+    const std::uint8_t* from = codes.codes + first * codes.column + tap * codes.tap;
+    std::uint8_t* out = packed + tap * tap_bytes;
     if (columns < width || channels < layout.depth()) std::memset(out, 0, static_cast<std::size_t>(tap_bytes));
     if (wide) {
       pack_each(codes, from, columns, 0, channels, width, reinterpret_cast<std::int16_t*>(out));
@@ -119,6 +123,31 @@ void pack_panel(const WeightLayout& layout, const WeightCodes& codes, std::int64
       pack_each(codes, from, columns, 0, 4 * groups, width, reinterpret_cast<std::int8_t*>(out));
     }
     pack_each(codes, from, columns, 4 * groups, channels, width, reinterpret_cast<std::int8_t*>(out));
+  }
+}
+
+// 128 sum(w) of each of 16 columns, behind their codes.
+void append_sums(std::int64_t depth, std::uint8_t* packed) {
+  std::int32_t sums[igemm_lanes] = {};
+  for (std::int64_t k = 0; k < depth * igemm_lanes; ++k) {
+    sums[k / igemm_step % igemm_lanes] += 128 * static_cast<std::int8_t>(packed[k]);
+  }
+  std::memcpy(packed + depth * igemm_lanes, sums, sizeof(sums));
+}
+
+}  // namespace
+
+void pack_panel(const WeightLayout& layout, const WeightCodes& codes, std::int64_t p, std::uint8_t* packed) {
+  const IgemmPanel& panel = layout.panel(p);
+  const std::int64_t width = panel.vectors * igemm_lanes;
+  if (!layout.format().tiles) {
+    pack_columns(layout, codes, panel.column, width, packed + panel.offset);
+    if (layout.format().made_signed) append_sums(layout.packed_depth(), packed + panel.offset);
+    return;
+  }
+  // Each vector by itself: a tile is read from one place to the next, which the processor foresees.
+  for (std::int64_t j = 0; j < width; j += igemm_lanes) {
+    pack_columns(layout, codes, panel.column + j, igemm_lanes, packed + panel.offset + j * layout.packed_depth());
   }
 }
 

@@ -23,6 +23,7 @@ class WeightLayout {
   std::int64_t channels() const { return channels_; }
   std::int64_t depth() const { return depth_; }
   std::int64_t panels() const { return static_cast<std::int64_t>(panels_.size()); }
+  std::int64_t column_bytes() const;  // packed, with what belongs to it
   std::int64_t packed_depth() const { return igemm_packed_depth(format_, taps_ * depth_); }
   std::int64_t bytes() const;  // with room for a whole vector behind the end
   const IgemmPanel& panel(std::int64_t p) const { return panels_[static_cast<std::size_t>(p)]; }
