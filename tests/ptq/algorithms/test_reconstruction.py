@@ -175,6 +175,21 @@ def test_samples_of_several_sizes_and_a_single_one() -> None:
     assert judging(9) == [3, 7]
 
 
+def test_inputs_without_a_common_first_axis(build: Build) -> None:
+    rng = np.random.default_rng(1)
+    model = build(
+        "g (float[4,6] x, float[1,6] r) => (float[4,3] y) "
+        "{ s = Add (x, r)  t = MatMul (s, w)  u = Relu (t)  y = MatMul (u, v) }",
+        w=rng.normal(size=(6, 5)).astype(np.float32),
+        v=rng.normal(size=(5, 3)).astype(np.float32),
+    )
+    data = [{"x": rng.normal(size=(4, 6)), "r": rng.normal(size=(1, 6))} for _ in range(9)]
+    samples = [{n: a.astype(np.float32) for n, a in sample.items()} for sample in data]
+    made = quantize(model, samples, weights="int4", algorithms=[BlockReconstruction(steps=60)])
+    (report,) = made.algorithms
+    assert len(report.changes) + len(report.left) == 1
+
+
 def test_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for wrong in ({"steps": 0}, {"batch": 0}, {"samples": 0}, {"rate": 0.0}):
         with pytest.raises(ParameterError, match="block-reconstruction"):

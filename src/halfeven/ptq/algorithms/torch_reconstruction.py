@@ -44,7 +44,8 @@ Reals = NDArray[np.float64]
 def is_unknown(node: onnx.NodeProto) -> bool:
     """Whether the node is none of those that are learned through."""
     attributes = _attributes(node)
-    return node.op_type not in KNOWN or attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID")
+    padded = attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID")
+    return node.op_type not in KNOWN or padded or (node.op_type == "Flatten" and attributes.get("axis", 1) != 1)
 
 
 def learn(
@@ -206,13 +207,17 @@ def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
 
 
 def _batch(values: Sequence[Mapping[str, NDArray[Any]]], samples: Sequence[int], name: str) -> Tensor:
-    return torch.from_numpy(np.concatenate([values[k][name] for k in samples]).astype(np.float32, copy=False))
+    arrays = [values[k][name] for k in samples]
+    together = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    return torch.from_numpy(np.array(together, np.float32))
 
 
 def _of_one_shape(section: Section, samples: Sequence[int]) -> list[list[int]]:
-    """Samples that can be run at once: of the same sizes behind the first axis."""
+    """Samples that can be run at once: of the same sizes behind a first axis that all their tensors share."""
     groups: dict[Any, list[int]] = {}
     for k in samples:
-        sizes = tuple((name, a.shape[1:]) for name, a in section.reads[k].items())
-        groups.setdefault(sizes, []).append(k)
+        arrays = {**section.reads[k], **section.expected[k]}
+        firsts = {a.shape[:1] for a in arrays.values()}
+        alone = k if len(firsts) > 1 or () in firsts else None
+        groups.setdefault((alone, *((n, a.shape[1:]) for n, a in arrays.items())), []).append(k)
     return list(groups.values())
