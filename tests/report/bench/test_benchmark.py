@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import halfeven
 from halfeven import _native
 from halfeven.cli import app
-from halfeven.errors import DataError, HalfevenError, ParameterError, UnavailableError
+from halfeven.errors import DataError, HalfevenError, ParameterError, ResourceError, UnavailableError
 from halfeven.interop.unsigned import unsigned_activations
 from halfeven.report.bench.peers import open_peers
 from halfeven.report.bench.text import engine_rows, layer_rows, summary_lines
@@ -96,6 +96,8 @@ def test_shapes_of_free_sizes_must_be_given() -> None:
         model.bench(shapes={"picture": (1, 3, 8, 8)})
     with pytest.raises(DataError, match="takes shape"):
         model.bench(shapes={"image": (1, 4, 20, 16)})
+    with pytest.raises(ResourceError, match=r"input 'image' .* needs [0-9,]+ bytes"):
+        model.bench(shapes={"image": (1, 3, 2**20, 2**20)})
 
 
 def test_peers_are_named(model: halfeven.QuantizedModel, monkeypatch: pytest.MonkeyPatch) -> None:

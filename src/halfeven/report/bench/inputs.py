@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from halfeven.errors import ParameterError
+from halfeven.execute.memory import check_memory
 from halfeven.ir.program import Port
 
 Array = NDArray[Any]
@@ -25,6 +27,7 @@ def noise(ports: tuple[Port, ...], shapes: Mapping[str, Shape]) -> dict[str, Arr
 
 
 def _values(rng: np.random.Generator, port: Port, shape: Shape) -> Array:
+    check_memory(prod(shape) * port.dtype.itemsize, f"input '{port.name}' {shape}")
     if port.dtype.kind == "f":
         return rng.standard_normal(shape, np.float32).astype(port.dtype)
     return np.zeros(shape, port.dtype)
