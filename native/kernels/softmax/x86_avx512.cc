@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "kernels/softmax/row.h"
 #include "kernels/vector/x86_codes_avx512.h"
 
@@ -76,7 +78,7 @@ void codes_of(const SoftmaxRows& task, std::int64_t sum, std::uint8_t* y) {
     const std::uint64_t unsure = std::uint64_t{q[0].unsure} | std::uint64_t{q[1].unsure} << 16 |
                                  std::uint64_t{q[2].unsure} << 32 | std::uint64_t{q[3].unsure} << 48;
     for (std::uint64_t left = unsure & mask; left != 0; left &= left - 1) {
-      const std::int64_t at = i + __builtin_ctzll(left);
+      const std::int64_t at = i + std::countr_zero(left);
       y[at] = softmax_exactly(task, task.scratch[at], sum);
     }
   }
