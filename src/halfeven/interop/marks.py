@@ -10,3 +10,6 @@ ON_CODES = "halfeven.on_codes"
 
 FUNCTION = "halfeven.function"
 """On each node of a group that spells out one function: the name of that function."""
+
+RESCALED = "halfeven.rescaled"
+"""On a value whose channels hold other reals than in the model as given: it goes by another name in the file."""

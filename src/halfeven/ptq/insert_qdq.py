@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import onnx_ir as ir
 
+from halfeven.interop.marks import RESCALED
 from halfeven.interop.names import fresh_name
 from halfeven.interop.qdq import codes_value, dequantize_linear, insert, quantize_linear
 from halfeven.numerics.params import AffineParams
@@ -37,6 +38,7 @@ def insert_qdq(model: ir.Model, placement: Placement, activations: Activations, 
     for product in placement.products:
         writer.product(product, constants.weights[product], constants.biases.get(product))
     writer.remove_unread_constants()
+    writer.rename_rescaled()
     return writer.model
 
 
@@ -60,7 +62,8 @@ class _Writer:
 
     def activation(self, name: str, params: AffineParams) -> None:
         """Put Q and DQ behind the value."""
-        value, label = self._values[name], self._label(name)
+        value = self._values[name]
+        label = self._label(_shown(value))
         producer, behind = value.producer(), self._behind(value)
         uses = list(value.uses())
         codes = insert(self._graph, quantize_linear(value, params, label), before=behind)
@@ -83,6 +86,14 @@ class _Writer:
         for index, value in enumerate(reader.inputs):
             if value is real and self._reads_codes(reader, index):
                 reader.replace_input_with(index, self._narrowed[name, params])
+
+    def rename_rescaled(self) -> None:
+        """Let tensors that hold other reals than the model as given go by other names; ports keep theirs."""
+        for value in self._values.values():
+            port = value.is_graph_input() or value.is_graph_output()
+            if RESCALED in value.metadata_props and not port:
+                value.name = fresh_name(_shown(value), self._taken)
+                self._taken.add(value.name)
 
     def _behind(self, value: ir.Value) -> ir.Node | None:
         """The node before which something stands behind the value."""
@@ -165,3 +176,8 @@ class _Writer:
         for name, value in list(self._graph.initializers.items()):
             if not value.uses() and not value.is_graph_output():
                 del self._graph.initializers[name]
+
+
+def _shown(value: ir.Value) -> str:
+    """The value's name, or another one where it holds other reals than in the model as given."""
+    return f"{value.name}_rescaled" if RESCALED in value.metadata_props else str(value.name)

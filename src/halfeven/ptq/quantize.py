@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
@@ -21,13 +22,14 @@ from halfeven.numerics.qtype import QType, int8
 from halfeven.ptq.activations import Activations
 from halfeven.ptq.algorithms.apply import refine, rewrite
 from halfeven.ptq.algorithms.report import AlgorithmReport, provenance
-from halfeven.ptq.algorithms.stages import Algorithm, BiasCorrecting, FloatRewrite, WeightRounding
-from halfeven.ptq.best_model import nearest_model
+from halfeven.ptq.algorithms.stages import Algorithm, BiasCorrecting, Error, FloatRewrite, WeightRounding
+from halfeven.ptq.best_model import nearest_model, output_errors
 from halfeven.ptq.calibrate import Progress, calibrate
 from halfeven.ptq.choice import BestModel, BestOf, RangeChoice
 from halfeven.ptq.choose_scales import Float, TensorRange, choose_scales
 from halfeven.ptq.config import NodeSetting
 from halfeven.ptq.data import count_samples, samples
+from halfeven.ptq.difference import Measure
 from halfeven.ptq.draft import Draft
 from halfeven.ptq.keep import Keeper, Sample
 from halfeven.ptq.placement import Placement
@@ -130,7 +132,8 @@ def quantize(
     cleaned, plan = plan_quantization(model, **asked)
     stream = iter(samples(data, _inputs(cleaned.model)))
     first = list(islice(stream, max([COMPARED, *(a.samples for a in plan.algorithms if isinstance(a, FloatRewrite))])))
-    rewritten, reports = rewrite(plan.algorithms, cleaned.model, first)
+    error_on = partial(_error_on, cleaned, partial(make_plan, original=plan.original, **asked), profile)
+    rewritten, reports = rewrite(plan.algorithms, cleaned.model, first, error_on)
     if reports:
         cleaned = replace(cleaned, model=rewritten)
         plan = make_plan(rewritten, plan.original, **asked)
@@ -183,6 +186,19 @@ def plan_quantization(
     )
     _check_some_integer(plan.placement, model)
     return cleaned, plan
+
+
+def _error_on(cleaned: CleanUp, plan_of: Callable[[ir.Model], Plan], profile: Profile, few: Sequence[Sample]) -> Error:
+    """The error at the outputs of float models that are made integer from a few samples, and measured on them."""
+
+    def error(model: ir.Model) -> float:
+        tried, plan = replace(cleaned, model=model), plan_of(model)
+        statistics, found = calibrate(model, plan.placement.observed, few, kind=plan.choice.statistics)
+        seen = _Seen(statistics, few, found, _Count(None, None))
+        draft = _draft(tried, plan, _ranges(tried, plan, seen, profile), profile)
+        return output_errors(model, [draft.write()], few, profile, Measure.SQNR)[0]
+
+    return error
 
 
 class _Count:

@@ -15,7 +15,7 @@ import pytest
 import halfeven as he
 from halfeven.errors import ParameterError
 from halfeven.interop import metadata, to_bytes
-from halfeven.ptq.algorithms import Algorithm, Change, Refined, Rewritten, Tick, algorithms_of
+from halfeven.ptq.algorithms import Algorithm, Change, Error, Refined, Rewritten, Tick, algorithms_of
 from halfeven.ptq.algorithms.report import AlgorithmReport
 from halfeven.ptq.draft import Draft
 from halfeven.ptq.keep import Sample
@@ -42,9 +42,10 @@ class Scaled:
     back: bool = True
     samples: int = 6
 
-    def rewrite(self, model: ir.Model, samples: Sequence[Sample]) -> Rewritten:
+    def rewrite(self, model: ir.Model, samples: Sequence[Sample], error: Error) -> Rewritten:
         """Scale."""
-        assert len(samples) == min(max(self.samples, 4), len(X))
+        assert len(samples) == self.samples
+        assert 0 < error(model) < 0.1
         made = model.clone()
         for name, factor in (("w1", self.factor), ("b1", self.factor), ("w2", 1 / self.factor if self.back else 1)):
             value = made.graph.initializers[name]
@@ -109,7 +110,8 @@ def test_stages_follow_each_other_whatever_the_order_given(build: Build) -> None
         {"name": "shift", "by": 1.0, "samples": 2},
     ]
     scaled, down, shift = reports(model)
-    assert str(scaled) == "scaled: 1 place changed, 1 left"
+    assert str(scaled).startswith("scaled: 1 place changed, 1 left; SQNR at the outputs ")
+    assert scaled.before == scaled.after
     assert str(scaled.changes[0]) == "t: scaled by 2.0"
     assert str(down).startswith("down: 2 places changed; SQNR at the outputs ")
     assert down.after == shift.before > down.before

@@ -10,11 +10,13 @@ A new algorithm is one file here, and one line in ``names.py``.
 """
 
 from halfeven.ptq.algorithms.bias_correction import BiasCorrection
+from halfeven.ptq.algorithms.equalization import Equalization, SmoothQuant
 from halfeven.ptq.algorithms.names import algorithms_of
 from halfeven.ptq.algorithms.report import AlgorithmReport, Change
 from halfeven.ptq.algorithms.stages import (
     Algorithm,
     BiasCorrecting,
+    Error,
     FloatRewrite,
     Refined,
     Rewritten,
@@ -28,9 +30,12 @@ __all__ = [
     "BiasCorrecting",
     "BiasCorrection",
     "Change",
+    "Equalization",
+    "Error",
     "FloatRewrite",
     "Refined",
     "Rewritten",
+    "SmoothQuant",
     "Tick",
     "WeightRounding",
     "algorithms_of",

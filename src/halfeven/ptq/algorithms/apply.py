@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import onnx_ir as ir
 
 from halfeven import interop
-from halfeven.ptq.algorithms.report import AlgorithmReport, options_of
-from halfeven.ptq.algorithms.stages import Algorithm, BiasCorrecting, FloatRewrite, Refined, Tick, WeightRounding
+from halfeven.ptq.algorithms.report import AlgorithmReport, decibels, options_of
+from halfeven.ptq.algorithms.stages import Algorithm, BiasCorrecting, Error, FloatRewrite, Refined, Tick, WeightRounding
 from halfeven.ptq.best_model import output_errors
 from halfeven.ptq.difference import Measure
 from halfeven.ptq.draft import Draft
@@ -18,20 +18,37 @@ CHECKED = 4  # samples on which a rewritten model is compared with the one befor
 
 
 def rewrite(
-    algorithms: Sequence[Algorithm], model: ir.Model, samples: Sequence[Sample]
+    algorithms: Sequence[Algorithm],
+    model: ir.Model,
+    samples: Sequence[Sample],
+    error_on: Callable[[Sequence[Sample]], Error],
 ) -> tuple[ir.Model, tuple[AlgorithmReport, ...]]:
-    """The float model after every :class:`FloatRewrite`; one that changes the function on the samples is not taken."""
+    """The float model after every :class:`FloatRewrite`.
+
+    One that changes the function on the samples, or whose integer program is farther from it, is undone.
+
+    Parameters
+    ----------
+    error_on : gives the error of a float model that is made integer from some samples alone.
+    """
     reports = []
     for algorithm in algorithms:
         if not isinstance(algorithm, FloatRewrite):
             continue
-        found = algorithm.rewrite(model, samples)
+        given = samples[: algorithm.samples]
+        error = error_on(given)
+        found = algorithm.rewrite(model, given, error)
+        before, after = error(model), error(found.model)
         equality = interop.check_equal(model, found.model, samples[:CHECKED])
-        if equality.equal:
-            model, changes, left = found.model, found.changes, found.left
+        changes, left = found.changes, found.left
+        if not equality.equal:
+            changes, left = (), (*left, f"all of it was undone: the rewritten model is {equality}")
+        elif after > before:
+            why = f"SQNR at the outputs {decibels(before)} -> {decibels(after)}"
+            changes, left = (), (*left, f"all of it was undone: the integer program is no better, {why}")
         else:
-            changes, left = (), (*found.left, f"all of it was undone: the rewritten model is {equality}")
-        reports.append(AlgorithmReport(algorithm.name, options_of(algorithm), changes, left))
+            model = found.model
+        reports.append(AlgorithmReport(algorithm.name, options_of(algorithm), changes, left, before, after))
     return model, tuple(reports)
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from halfeven.errors import ParameterError
 from halfeven.ptq.algorithms.bias_correction import BiasCorrection
+from halfeven.ptq.algorithms.equalization import Equalization, SmoothQuant
 from halfeven.ptq.algorithms.reconstruction import BlockReconstruction
 from halfeven.ptq.algorithms.second_order import SecondOrderRounding
 from halfeven.ptq.algorithms.stages import Algorithm, BiasCorrecting, FloatRewrite, WeightRounding
@@ -16,6 +17,8 @@ from halfeven.ptq.config.entry import nearest
 STAGES: tuple[type, ...] = (FloatRewrite, WeightRounding, BiasCorrecting)
 NAMED: Mapping[str, Callable[[], Algorithm]] = MappingProxyType(
     {
+        Equalization.name: Equalization,
+        SmoothQuant.name: SmoothQuant,
         SecondOrderRounding.name: SecondOrderRounding,
         BlockReconstruction.name: BlockReconstruction,
         BiasCorrection.name: BiasCorrection,

@@ -16,6 +16,10 @@ Tick: TypeAlias = Callable[[], object]
 """Called once for each product of the placement, whether it was changed or not: progress."""
 
 
+Error: TypeAlias = Callable[[ir.Model], float]
+"""How far a float model's integer program is from it at the outputs: ``sum e^2 / sum f^2``, summed over outputs."""
+
+
 @dataclass(frozen=True, eq=False)
 class Rewritten:
     """A float model that computes the same.
@@ -52,10 +56,13 @@ class _Named(Protocol):
 class FloatRewrite(_Named, Protocol):
     """Acts on the float graph, before calibration. Nodes keep their names."""
 
-    def rewrite(self, model: ir.Model, samples: Sequence[Sample]) -> Rewritten:
+    def rewrite(self, model: ir.Model, samples: Sequence[Sample], error: Error) -> Rewritten:
         """The same function in a graph that quantizes better; ``model`` stays as it is.
 
-        ``samples`` are the first ones of the data, at least as many as asked for where there are so many.
+        Parameters
+        ----------
+        samples : the first ones of the data, as many as asked for where there are so many.
+        error : of a float model, made integer from these samples alone; for a choice between several ways.
         """
 
 
