@@ -1,18 +1,16 @@
 # Proofs of the engine beside the tests: random programs, sanitizers, instruction counts.
-#   make programs       thousands of random programs against the reference, every instruction set, 1 to 7 threads
-#   make sanitize       the same, fewer, under AddressSanitizer with UndefinedBehaviorSanitizer, then ThreadSanitizer
-#   make instructions   instructions that key kernels execute, against tests/instructions/counts.json
+#   make programs           thousands of random programs against the reference, every instruction set, 1 to 7 threads
+#   make sanitize-threads   the same, fewer, under ThreadSanitizer, and many Python threads at once
+#   make instructions       instructions that key kernels execute, against tests/instructions/counts.json
 PROGRAMS_ARGS ?=
 SANITIZED_PROGRAMS ?= 200
 PYTHON_HERE = $(BIN)/python
 HERE = PATH="$(abspath $(BIN)):$$PATH"
 
-.PHONY: programs sanitize sanitize-address sanitize-threads instructions
+.PHONY: programs sanitize-threads instructions
 
 programs: $(VENV)/installed
 	$(PYTHON_HERE) tests/programs/run.py $(PROGRAMS_ARGS)
-
-sanitize: sanitize-address sanitize-threads
 
 # The extension with a sanitizer, in a package that links to the sources: $(call sanitized,NAME,FLAGS)
 define sanitized
@@ -24,13 +22,6 @@ define sanitized
 	rm -f build/$(1)/site/halfeven/_native*.so
 	cp build/$(1)/_native*.so build/$(1)/site/halfeven/
 endef
-
-# Nothing that Python itself leaves behind at the exit is ours: leaks are not looked for.
-sanitize-address: $(VENV)/linters
-	$(call sanitized,asan,address;undefined)
-	PYTHONPATH=build/asan/site ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
-		LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so)" \
-		$(PYTHON_HERE) tests/programs/run.py --count $(SANITIZED_PROGRAMS) --jobs 2
 
 THREAD_SANITIZER = PYTHONPATH=build/tsan/site OPENBLAS_NUM_THREADS=1 \
 	TSAN_OPTIONS="halt_on_error=1 report_signal_unsafe=0 suppressions=$(abspath native/thread_sanitizer.txt)" \
