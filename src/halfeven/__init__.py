@@ -15,6 +15,7 @@ from halfeven.ops import dequantize, fake_quantize, quantize, quantized_conv2d, 
 
 if TYPE_CHECKING:
     from halfeven.api import QuantizedModel, load, quantize_model
+    from halfeven.search import MixedPrecision
 
     __version__: str
 
@@ -22,6 +23,7 @@ __all__ = [
     "AffineParams",
     "BinaryParams",
     "Log2Params",
+    "MixedPrecision",
     "Multiplier",
     "Profile",
     "QType",
@@ -54,6 +56,8 @@ def __getattr__(name: str) -> Any:
     """Models and the version load when first used: ``import halfeven`` needs NumPy and the extension alone."""
     if name in _MODELS:
         value = getattr(import_module("halfeven.api"), name)
+    elif name == "MixedPrecision":
+        value = import_module("halfeven.search").MixedPrecision
     elif name == "__version__":
         value = _version()
     else:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from halfeven.report.bench.benchmark import Benchmark
     from halfeven.report.comparison import Comparison
     from halfeven.report.sensitivity import Sensitivity, Trial
+    from halfeven.search import MixedPrecision, MixedPrecisionResult
 
 Array = NDArray[Any]
 BACKENDS = ("native", "reference", "torch", "onnxruntime")
@@ -42,9 +43,17 @@ class QuantizedModel:
     inputs, outputs : name, shape, dtype and AffineParams of each boundary.
     source : where it came from, for messages.
     ptq : what post-training quantization did, for a model made by :func:`quantize_model`; else None.
+    search : what a search for mixed precision found, where one was asked for.
     """
 
-    def __init__(self, graph: ir.Model, program: Program, source: str, ptq: PtqResult | None = None) -> None:
+    def __init__(
+        self,
+        graph: ir.Model,
+        program: Program,
+        source: str,
+        ptq: PtqResult | None = None,
+        search: MixedPrecisionResult | None = None,
+    ) -> None:
         self._graph = graph
         self._session: Any = None
         self._engine = Engine(program)
@@ -52,6 +61,7 @@ class QuantizedModel:
         self.program = program
         self.source = source
         self.ptq = ptq
+        self.search = search
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -295,6 +305,7 @@ def quantize_model(
     config: Config | None = None,
     method: RangeChoice | str | None = None,
     algorithms: Iterable[Algorithm | str] | str = (),
+    search: MixedPrecision | None = None,
     profile: str | Profile = JOURNEY6,
     strict: bool = False,
     progress: Progress | bool | None = None,
@@ -315,9 +326,12 @@ def quantize_model(
         options.
     algorithms : accuracy algorithms, or their names, such as ``["bias-correction"]``; what each did stands in
         ``model.ptq.algorithms``.
+    search : a :class:`~halfeven.search.MixedPrecision`: which tensors get int16, and with ``weights="int4"`` which
+        weights int8, is found by measuring; ``model.search`` says how.
     profile : the arithmetic that the model is made for.
     strict : refuse a model of which a part would run in float32.
-    progress : called with (done, total or None) samples; None or False for silence.
+    progress : called with (done, total or None) samples; None or False for silence. If it has a method ``begin``, that
+        is called with the name of each part of a search.
 
     Raises
     ------
@@ -327,20 +341,26 @@ def quantize_model(
     from halfeven.lower import lower  # noqa: PLC0415
     from halfeven.ptq.quantize import quantize  # noqa: PLC0415
 
-    result = quantize(
-        model,
-        data,
-        activations=activations,
-        weights=weights,
-        weight_group=weight_group,
-        method=method,
-        config=config,
-        algorithms=algorithms,
-        profile=profile,
-        progress=progress if callable(progress) else None,
-    )
+    tell = progress if callable(progress) else None
+    asked: dict[str, Any] = {
+        "activations": activations,
+        "weights": weights,
+        "weight_group": weight_group,
+        "method": method,
+        "config": config,
+        "algorithms": algorithms,
+        "profile": profile,
+        "progress": tell,
+    }
+    found = None
+    if search is None:
+        result = quantize(model, data, **asked)
+    else:
+        from halfeven.search import mixed_precision  # noqa: PLC0415
+
+        result, found = mixed_precision(model, data, search, begin=getattr(tell, "begin", lambda _: None), **asked)
     program = lower(result.model, get_profile(profile), strict=strict, name=result.model.graph.name or "model")
-    return QuantizedModel(result.model, program, str(getattr(model, "name", None) or _source(model)), result)
+    return QuantizedModel(result.model, program, str(getattr(model, "name", None) or _source(model)), result, found)
 
 
 def plan_quantization(

@@ -36,17 +36,34 @@ def progress(label: str) -> Iterator[Report]:
         return
     columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield _Bar(bar, label)
+
+
+class _Bar:
+    """A bar; ``begin`` starts it again under another name."""
+
+    def __init__(self, bar: Progress, label: str) -> None:
+        self._bar, self._task = bar, bar.add_task(label, total=None)
+
+    def begin(self, label: str) -> None:
+        """Another part begins."""
+        self._bar.reset(self._task, description=label, total=None)
+
+    def __call__(self, done: int, total: int | None) -> None:
+        self._bar.update(self._task, completed=done, total=total)
 
 
 class _Lines:
     def __init__(self, label: str) -> None:
+        self.begin(label)
+
+    def begin(self, label: str) -> None:
+        """Another part begins."""
         self._label = label
         self._shown = -1
 
     def __call__(self, done: int, total: int | None) -> None:
-        tenth = 10 * done // total if total else done // 50
+        tenth = 10 * done // total if total else done // (50 if self._label == "calibrating" else 10)
         if tenth > self._shown:
             self._shown = tenth
             of = f" of {total}" if total else ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,8 @@ from halfeven.cli.options import Debug
 from halfeven.cli.summary import print_quantized
 from halfeven.errors import ParameterError
 from halfeven.ptq.algorithms.names import NAMED
+from halfeven.report.whole_file import check_place
+from halfeven.search.settings import MixedPrecision
 
 
 def command(
@@ -48,6 +50,26 @@ def command(
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Show every node's setting and where it comes from, and stop.")
     ] = False,
+    min_sqnr: Annotated[
+        float | None,
+        typer.Option(metavar="DB", help="Search int8/int16: the fewest bits with this SQNR at the outputs."),
+    ] = None,
+    min_cosine: Annotated[
+        float | None, typer.Option(metavar="X", help="Search int8/int16: the fewest bits with this cosine.")
+    ] = None,
+    max_wide: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Search: at most this share (0 to 1) of the operations on int16."),
+    ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(metavar="N", help="Search: a file of at most so many bytes; with --weights int4.")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(metavar="S", help="Take the best model found after so many seconds of search.")
+    ] = None,
+    save_config: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Write what the search found as a quant_config.json.")
+    ] = None,
     profile: Annotated[str, typer.Option(help="Arithmetic that the model is made for.")] = "journey6",
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a model of which a part runs in float32.")] = False,
     debug: Debug = False,  # noqa: ARG001  read by main
@@ -71,6 +93,8 @@ def command(
         raise ParameterError(f"{'--data' if data is None else '--output'} is missing: --print-config alone needs none")
     if output.exists() and output.samefile(model):
         raise ParameterError(f"{output}: is the float model itself: name another file for the result")
+    limits = {"min_sqnr_db": min_sqnr, "min_cosine": min_cosine, "max_wide": max_wide, "max_bytes": max_bytes}
+    search = _search(limits, time_limit, save_config)
     with console.progress("calibrating") as progress:
         quantized = api.quantize_model(
             model,
@@ -81,13 +105,34 @@ def command(
             config=config,
             method=method,
             algorithms=asked,
+            search=search,
             profile=profile,
             strict=strict,
             progress=progress,
         )
     quantized.save(output)
+    if quantized.search is not None and save_config is not None:
+        quantized.search.save_config(save_config)
     warn(quantized.ptq.warnings if quantized.ptq else ())
     print_quantized(quantized, model, output)
+    if quantized.search is not None:
+        console.out().print(str(quantized.search), markup=False)
+        if save_config is not None:
+            console.out().print(f"written: {save_config}", markup=False)
+
+
+def _search(limits: Mapping[str, Any], time_limit: float | None, save_config: Path | None) -> MixedPrecision | None:
+    """What the options ask for; None where they ask for no search."""
+    if all(value is None for value in limits.values()):
+        if time_limit is not None or save_config is not None:
+            option = "--time-limit" if time_limit is not None else "--save-config"
+            raise ParameterError(
+                f"{option} belongs to a search: give --min-sqnr, --min-cosine, --max-wide or --max-bytes"
+            )
+        return None
+    if save_config is not None:
+        check_place(save_config)
+    return MixedPrecision(**limits, seconds=time_limit)
 
 
 def warn(lines: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -27,6 +27,7 @@ from halfeven.ptq.best_model import nearest_model, output_errors
 from halfeven.ptq.calibrate import Progress, calibrate
 from halfeven.ptq.choice import BestModel, BestOf, RangeChoice
 from halfeven.ptq.choose_scales import Float, TensorRange, choose_scales
+from halfeven.ptq.code_types import Scale
 from halfeven.ptq.config import NodeSetting
 from halfeven.ptq.data import count_samples, samples
 from halfeven.ptq.difference import Measure
@@ -120,7 +121,6 @@ def quantize(
     ModelError, DataError, ParameterError, UnsupportedError
         In one line: the node, tensor, file or sample at fault, what was expected, what to do.
     """
-    profile = get_profile(profile)
     asked: dict[str, Any] = {
         "activations": activations,
         "weights": weights,
@@ -129,6 +129,25 @@ def quantize(
         "config": config,
         "algorithms": algorithms if isinstance(algorithms, str) else tuple(algorithms),
     }
+    return calibrate_model(model, data, asked, get_profile(profile), progress).quantize()
+
+
+def calibrate_model(
+    model: str | os.PathLike[str] | onnx.ModelProto,
+    data: Any,
+    asked: Mapping[str, Any],
+    profile: Profile,
+    progress: Progress | None = None,
+    *,
+    keep: int = 0,
+) -> Calibrated:
+    """Clean up and calibrate: everything of :func:`quantize` that looks at all samples.
+
+    Parameters
+    ----------
+    asked : activations, weights, method, config and algorithms, as of :func:`quantize`.
+    keep : at least so many samples are kept, where there are so many.
+    """
     cleaned, plan = plan_quantization(model, **asked)
     stream = iter(samples(data, _inputs(cleaned.model)))
     first = list(islice(stream, max([COMPARED, *(a.samples for a in plan.algorithms if isinstance(a, FloatRewrite))])))
@@ -139,26 +158,81 @@ def quantize(
         plan = make_plan(rewritten, plan.original, **asked)
     equality = interop.check_equal(model, cleaned.model, first[:COMPARED])
     known = count_samples(data, _inputs(cleaned.model)) if progress else None
-    seen = _see(cleaned, plan, chain(first, stream), _Count(progress, known))
-    ranges = _ranges(cleaned, plan, seen, profile)
-    draft, refined = refine(plan.algorithms, _draft(cleaned, plan, ranges, profile), seen.kept, seen.count.tick)
-    reports = (*reports, *refined)
-    made = draft.write()
-    _sign(made, model, profile, reports)
-    widened = draft.constants.widened
-    return PtqResult(
-        made,
-        draft,
-        cleaned,
-        equality,
-        plan.placement,
-        ranges,
-        widened,
-        seen.samples,
-        plan.settings,
-        plan.warnings,
-        reports,
-    )
+    seen = _see(cleaned, plan, chain(first, stream), _Count(progress, known), keep)
+    return Calibrated(model, asked, cleaned, plan, equality, seen, reports, profile)
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """A cleaned-up model and what the samples showed; it can be quantized in several ways without seeing them again.
+
+    Attributes
+    ----------
+    source, asked, profile : what was given. plan : what was asked for. rewrites : what algorithms did to the graph.
+    """
+
+    source: str | os.PathLike[str] | onnx.ModelProto
+    asked: Mapping[str, Any]
+    cleaned: CleanUp
+    plan: Plan
+    equality: Equality
+    seen: Seen
+    rewrites: tuple[AlgorithmReport, ...]
+    profile: Profile
+    _known: dict[tuple[Scale, ...], tuple[TensorRange, ...]] = field(default_factory=dict, repr=False)
+
+    def plan_with(self, config: Mapping[str, Any]) -> Plan:
+        """The plan for another configuration of types."""
+        return make_plan(self.cleaned.model, self.plan.original, **{**self.asked, "config": config})
+
+    def draft(self, plan: Plan) -> tuple[Draft, tuple[TensorRange, ...]]:
+        """Every scale chosen, by a plan with the same placement and choice of ranges; no algorithm has acted.
+
+        A scale depends on no other but those of the same tensors, so what was chosen once is known.
+        """
+        if isinstance(plan.choice, BestModel):
+            ranges = _ranges(self.cleaned, plan, self.seen, self.profile)
+        else:
+            ranges = self._by_group(plan)
+        return _draft(self.cleaned, plan, ranges, self.profile), ranges
+
+    def _by_group(self, plan: Plan) -> tuple[TensorRange, ...]:
+        by_group: dict[tuple[str, ...], list[Scale]] = {}
+        for scale in plan.types.scales:
+            by_group.setdefault(scale.group.tensors, []).append(scale)
+        keys = [tuple(scales) for scales in by_group.values()]
+        new = [key for key in keys if key not in self._known]
+        if new:
+            types = replace(plan.types, scales=tuple(scale for key in new for scale in key))
+            rows = iter(_ranges(self.cleaned, replace(plan, types=types), self.seen, self.profile))
+            self._known.update({key: tuple(islice(rows, len(key))) for key in new})
+        return tuple(row for key in keys for row in self._known[key])
+
+    def write(self, draft: Draft, reports: Sequence[AlgorithmReport] = ()) -> ir.Model:
+        """The QDQ model, with what its file says of itself."""
+        made = draft.write()
+        _sign(made, self.source, self.profile, reports)
+        return made
+
+    def quantize(self, plan: Plan | None = None) -> PtqResult:
+        """The quantized model, by the plan that was asked for or another one."""
+        plan = self.plan if plan is None else plan
+        first, ranges = self.draft(plan)
+        draft, refined = refine(plan.algorithms, first, self.seen.kept, self.seen.count.tick)
+        reports = (*self.rewrites, *refined)
+        return PtqResult(
+            self.write(draft, reports),
+            draft,
+            self.cleaned,
+            self.equality,
+            plan.placement,
+            ranges,
+            draft.constants.widened,
+            self.seen.samples,
+            plan.settings,
+            plan.warnings,
+            reports,
+        )
 
 
 def plan_quantization(
@@ -194,7 +268,7 @@ def _error_on(cleaned: CleanUp, plan_of: Callable[[ir.Model], Plan], profile: Pr
     def error(model: ir.Model) -> float:
         tried, plan = replace(cleaned, model=model), plan_of(model)
         statistics, found = calibrate(model, plan.placement.observed, few, kind=plan.choice.statistics)
-        seen = _Seen(statistics, few, found, _Count(None, None))
+        seen = Seen(statistics, few, found, _Count(None, None))
         draft = _draft(tried, plan, _ranges(tried, plan, seen, profile), profile)
         return output_errors(model, [draft.write()], few, profile, Measure.SQNR)[0]
 
@@ -221,7 +295,7 @@ class _Count:
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class Seen:
     """What the samples showed, how many they were, and those that were kept."""
 
     statistics: Mapping[str, Statistics]
@@ -230,22 +304,22 @@ class _Seen:
     count: _Count
 
 
-def _see(cleaned: CleanUp, plan: Plan, stream: Iterable[Sample], count: _Count) -> _Seen:
+def _see(cleaned: CleanUp, plan: Plan, stream: Iterable[Sample], count: _Count, keep: int) -> Seen:
     refining = [a for a in plan.algorithms if isinstance(a, (WeightRounding, BiasCorrecting))]
     again = _samples_of(plan.choice)
     count.plan(again, len(refining) * len(plan.placement.products))
-    keeper = Keeper(max([again, *(a.samples for a in refining)]))
+    keeper = Keeper(max([again, keep, *(a.samples for a in refining)]))
     seen, found = calibrate(
         cleaned.model, plan.placement.observed, keeper.watch(stream), count.tick, kind=plan.choice.statistics
     )
-    return _Seen(seen, keeper.samples, found, count)
+    return Seen(seen, keeper.samples, found, count)
 
 
 def _samples_of(choice: RangeChoice) -> int:
     return choice.samples if isinstance(choice, (BestOf, BestModel)) else 0
 
 
-def _ranges(cleaned: CleanUp, plan: Plan, seen: _Seen, profile: Profile) -> tuple[TensorRange, ...]:
+def _ranges(cleaned: CleanUp, plan: Plan, seen: Seen, profile: Profile) -> tuple[TensorRange, ...]:
     choice, kept = plan.choice, seen.kept[: _samples_of(plan.choice)]
     measured_on = Float(cleaned.model, plan.placement, kept, profile, seen.count.tick)
     if not isinstance(choice, BestModel):

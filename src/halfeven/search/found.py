@@ -1,0 +1,86 @@
+"""What a search found, and how far it got."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from halfeven.ptq.difference import Measure
+from halfeven.report.sensitivity.found import Sensitivity, value
+from halfeven.search.knobs import Knob
+
+NAMED = 12  # knobs that the summary lists
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One model, run in integers.
+
+    Attributes
+    ----------
+    wide : what has more bits in it. error : at the output that suffers most, by the search's measure.
+    wide_share : of the operations. size_bytes : of the file.
+    """
+
+    wide: frozenset[Knob]
+    error: float
+    wide_share: float
+    size_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class MixedPrecisionResult:
+    """The model that was taken, and the others that were judged.
+
+    Attributes
+    ----------
+    config : the quant_config.json that gives the same model, byte for byte, with the same model, data and range method.
+    best, narrowest : the model taken, and the one with the fewest bits. widest : with most, where it was judged.
+    judged : all, in the order in which they were tried. knobs : how many there are.
+    reached : whether the floor is reached and the limits hold. ended : why the search ended, in words.
+    sensitivity : what each knob was ranked by.
+    """
+
+    config: Mapping[str, Any]
+    best: Judged
+    narrowest: Judged
+    widest: Judged | None
+    judged: tuple[Judged, ...]
+    knobs: int
+    measure: Measure
+    reached: bool
+    ended: str
+    interrupted: bool
+    sensitivity: Sensitivity | None
+
+    def save_config(self, path: str | os.PathLike[str]) -> None:
+        """Write :attr:`config` as JSON, whole or not at all."""
+        import json  # noqa: PLC0415
+
+        from halfeven.report.whole_file import write_text  # noqa: PLC0415
+
+        write_text(path, json.dumps(self.config, indent=2, ensure_ascii=False) + "\n")
+
+    def __str__(self) -> str:
+        lines = [
+            f"mixed precision: {len(self.best.wide)} of {self.knobs} tensors and weights have more bits",
+            f"  with the fewest bits: {self._line(self.narrowest)}",
+            f"  taken:                {self._line(self.best)}",
+        ]
+        if self.widest is not None:
+            lines.append(f"  with most bits:       {self._line(self.widest)}")
+        lines.append(f"  {len(self.judged)} models were judged; {self.ended}")
+        if not self.reached:
+            lines.append("  what was asked for was not reached: this model is the nearest to it")
+        names = [f"{k.label} ({k.wide})" for k in sorted(self.best.wide, key=lambda k: (k.is_weight, k.label))]
+        if names:
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            lines.append(f"  {', '.join(names[:NAMED])}{more}")
+        return "\n".join(lines)
+
+    def _line(self, judged: Judged) -> str:
+        level = value(judged.error, self.measure)
+        shown = f"SQNR {level:.1f} dB" if self.measure is Measure.SQNR else f"cosine {level:.6f}"
+        return f"{shown}, int16 {judged.wide_share:.1%} of operations, {judged.size_bytes:,} bytes"

@@ -1,0 +1,264 @@
+"""Mixed precision: calibrate once, rank by sensitivity, judge candidates in integers, keep the best at any time."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from halfeven.errors import ParameterError
+from halfeven.execute.run import native_backend, run_program
+from halfeven.ir.instructions import results
+from halfeven.ir.program import Program
+from halfeven.lower import lower
+from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
+from halfeven.numerics.qtype import QType, get_qtype, int4, int8
+from halfeven.ptq.algorithms.stages import Algorithm
+from halfeven.ptq.calibrate import Progress
+from halfeven.ptq.choice import BestModel, RangeChoice
+from halfeven.ptq.config import read_config
+from halfeven.ptq.keep import Sample
+from halfeven.ptq.plan import Config, make_plan
+from halfeven.ptq.quantize import Calibrated, PtqResult, calibrate_model
+from halfeven.ptq.segments import tap
+from halfeven.report.layers import pair
+from halfeven.report.sensitivity.found import Sensitivity, Trial
+from halfeven.report.sensitivity.measure import measure
+from halfeven.search.found import Judged, MixedPrecisionResult
+from halfeven.search.judge import Judge
+from halfeven.search.knobs import Knob, knobs_of
+from halfeven.search.settings import MixedPrecision
+from halfeven.search.steps import cost_of, holds, order_of, to_floor, to_limits, within
+
+Array = NDArray[Any]
+Begin = Callable[[str], object]
+RANKED_ON = 8  # samples: the order is a guess, the judge is not
+FINER = 256.0  # int8 steps are a sixteenth of int4's, their error's energy that squared
+
+
+def mixed_precision(
+    model: str | os.PathLike[str] | onnx.ModelProto,
+    data: Any,
+    settings: MixedPrecision,
+    *,
+    activations: QType | str = int8,
+    weights: QType | str = int8,
+    weight_group: int | None = None,
+    method: RangeChoice | str | None = None,
+    config: Config | None = None,
+    algorithms: Iterable[Algorithm | str] | str = (),
+    profile: Profile | str = JOURNEY6,
+    progress: Progress | None = None,
+    begin: Begin = lambda _label: None,
+) -> tuple[PtqResult, MixedPrecisionResult]:
+    """Quantize with the fewest bits that do, or the best that the limits allow.
+
+    Activations are int8 or int16, one choice for each scale; weights int8 or int16, with ``weights="int4"`` also int4.
+    What a configuration says of a node stays. Candidates are made without accuracy algorithms that act on codes; the
+    model taken has them.
+
+    Ctrl-C, or the end of ``settings.seconds``, ends the search: the best model so far is returned, from the first one
+    judged on. Without an end in time, equal data give equal models.
+
+    Parameters
+    ----------
+    progress : called with (done, total) of the part that ``begin`` has announced.
+
+    Raises
+    ------
+    ModelError, DataError, ParameterError, UnsupportedError
+        In one line each.
+    """
+    given, narrowest = _given(config), _narrowest_weight(activations, weights)
+    asked = {
+        "activations": int8,
+        "weights": int8,
+        "method": method,
+        "config": given,
+        "algorithms": algorithms if isinstance(algorithms, str) else tuple(algorithms),
+    }
+    if weight_group is not None:
+        raise ParameterError("mixed precision has one scale a channel: leave the weight group out")
+    begin("calibrating")
+    deadline = None if settings.seconds is None else time.monotonic() + settings.seconds
+    calibrated = calibrate_model(model, data, asked, get_profile(profile), progress, keep=settings.samples)
+    if isinstance(calibrated.plan.choice, BestModel):
+        raise ParameterError("mixed precision chooses ranges for each tensor: leave modelwise_search and lists out")
+    found = _Search(calibrated, settings, given, narrowest, deadline, progress, begin).run()
+    return calibrated.quantize(calibrated.plan_with(found.config)), found
+
+
+def _given(config: Config | None) -> dict[str, Any]:
+    """What a configuration says, as it stands; it is read and checked with the model."""
+    if config is None:
+        return {}
+    if isinstance(config, Mapping):
+        return dict(config)
+    read_config(config)
+    loaded: dict[str, Any] = json.loads(Path(config).read_bytes().decode("utf-8-sig"))
+    return loaded
+
+
+def _narrowest_weight(activations: QType | str, weights: QType | str) -> QType:
+    if get_qtype(activations) is not int8:
+        raise ParameterError(
+            f"mixed precision chooses between int8 and int16: leave activations at int8, not {activations}"
+        )
+    if get_qtype(weights) not in (int4, int8):
+        raise ParameterError(
+            f"mixed precision takes weights int8, or int4 to choose between int4 and int8, not {weights}"
+        )
+    return get_qtype(weights)
+
+
+class _Search:
+    """One search; what it has judged grows, and the best of it can be asked for at any time."""
+
+    def __init__(
+        self,
+        calibrated: Calibrated,
+        settings: MixedPrecision,
+        config: Mapping[str, Any],
+        weights: QType,
+        deadline: float | None,
+        progress: Progress | None,
+        begin: Begin,
+    ) -> None:
+        self._calibrated, self._settings, self._deadline = calibrated, settings, deadline
+        self._progress, self._begin = progress, begin
+        self._samples = calibrated.seen.kept[: settings.samples]
+        self._expected = _float_outputs(calibrated, self._samples)
+        asked = {**calibrated.asked, "config": config, "weights": weights}
+        self._narrow = make_plan(calibrated.cleaned.model, calibrated.plan.original, **asked)
+        self._model = calibrated.draft(self._narrow)[0].write()
+        self._program = lower(self._model, calibrated.profile)
+        shapes = _shapes(self._program, calibrated, self._samples[0])
+        self._knobs = knobs_of(self._narrow, self._program, shapes, config, wide_weights=settings.wide_weights)
+        self._judge = Judge(calibrated, self._knobs, self._samples, self._expected, settings.measure)
+        self._sensitivity: Sensitivity | None = None
+
+    def run(self) -> MixedPrecisionResult:
+        """Search until there is nothing more to try, the time is over, or somebody stops it."""
+        base = self._judge(())
+        ended, interrupted = "the search came to its end", False
+        try:
+            for count, _ in enumerate(self._steps(base)):
+                self._tick(count)
+        except _TimeIsOver:
+            ended = f"the time of {self._settings.seconds:g} s was over"
+        except KeyboardInterrupt:
+            ended, interrupted = "it was interrupted: the best model so far is taken", True
+        return self._result(base, ended, interrupted=interrupted)
+
+    def _steps(self, base: Judged) -> Iterator[None]:
+        most, settings, knobs = self._settings.most_error, self._settings, self._knobs
+        if not knobs.knobs or (most is not None and base.error <= most):
+            return
+        order = order_of(knobs, self._gains(), base.size_bytes)
+        self._begin("judging models")
+        if most is None:
+            yield from to_limits(self._judge, knobs, order, settings, base)
+        else:
+            yield from to_floor(self._judge, within(knobs, order, settings, base), most)
+
+    def _gains(self) -> dict[Knob, float]:
+        """The error at the outputs that each knob's narrow codes make alone: what is gained by more bits."""
+        self._begin("sensitivity")
+        pairing = pair(self._program, self._model.graph, ir.to_proto(self._calibrated.cleaned.model))
+        trials = [t for t, some in ((Trial.ACTIVATION, False), (Trial.WEIGHT, True)) if self._some(weights=some)]
+        found = measure(
+            self._program, self._model, pairing, self._samples[:RANKED_ON], trials=trials, progress=self._pass_on
+        )
+        self._sensitivity = found
+        if found.interrupted:
+            raise KeyboardInterrupt
+        by_tensor = {layer.name: layer.error(Trial.ACTIVATION) or 0.0 for layer in found.layers}
+        by_node = {layer.node: layer.error(Trial.WEIGHT) or 0.0 for layer in found.layers}
+        four_bits = {k.label for k in self._knobs.knobs if k.narrow is int4}
+
+        def gain(knob: Knob) -> float:
+            if not knob.is_weight:
+                return sum(by_tensor.get(t, 0.0) for t in knob.tensors)
+            measured = by_node.get(knob.label, 0.0)
+            return measured / FINER if knob.narrow is int8 and knob.label in four_bits else measured
+
+        return {knob: gain(knob) for knob in self._knobs.knobs}
+
+    def _some(self, *, weights: bool) -> bool:
+        return any(knob.is_weight == weights for knob in self._knobs.knobs)
+
+    def _pass_on(self, done: int, total: int | None) -> None:
+        if self._progress is not None:
+            self._progress(done, total)
+        self._check_time()
+
+    def _tick(self, count: int) -> None:
+        if self._progress is not None:
+            self._progress(count, None)
+        self._check_time()
+
+    def _check_time(self) -> None:
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise _TimeIsOver
+
+    def _result(self, base: Judged, ended: str, *, interrupted: bool) -> MixedPrecisionResult:
+        judged, most = tuple(self._judge.known.values()), self._settings.most_error
+        best = self._best(judged, base)
+        whole = frozenset(within(self._knobs, self._knobs.knobs, self._settings, base))
+        return MixedPrecisionResult(
+            config=self._knobs.config_of(best.wide),
+            best=best,
+            narrowest=base,
+            widest=self._judge.known.get(whole),
+            judged=judged,
+            knobs=len(self._knobs.knobs),
+            measure=self._settings.measure,
+            reached=(most is None or best.error <= most) and holds(best, self._settings),
+            ended=ended,
+            interrupted=interrupted,
+            sensitivity=self._sensitivity,
+        )
+
+    def _best(self, judged: Sequence[Judged], base: Judged) -> Judged:
+        """The cheapest that reaches the floor; where there is none, the most accurate within the limits."""
+        allowed = [j for j in judged if j is base or holds(j, self._settings)]
+        most = self._settings.most_error
+        good = [j for j in allowed if most is not None and j.error <= most]
+        if good:
+            return min(good, key=lambda j: cost_of(self._knobs, j, base))
+        return min(allowed, key=lambda j: j.error)
+
+
+class _TimeIsOver(Exception):  # noqa: N818
+    """The search's time."""
+
+
+def _float_outputs(calibrated: Calibrated, samples: Sequence[Sample]) -> list[dict[str, Array]]:
+    model = calibrated.cleaned.model
+    outputs = [str(v.name) for v in model.graph.outputs]
+    tapped, found = tap(model, outputs), []
+    for sample in samples:
+        expected: dict[str, Array] = {}
+        tapped.run(sample, expected.__setitem__)
+        found.append(expected)
+    return found
+
+
+def _shapes(program: Program, calibrated: Calibrated, sample: Sample) -> dict[str, tuple[int, ...]]:
+    """Of every tensor that carries codes, for inputs of the sample's size, by its name in either model."""
+    names = [name for i in program for name in results(i)]
+    found = {name: a.shape for name, a in run_program(program, dict(sample), names, native_backend()).items()}
+    found |= {name: a.shape for name, a in sample.items()}
+
+    def see(name: str, array: Array) -> None:
+        found[name] = array.shape
+
+    tap(calibrated.cleaned.model, calibrated.plan.placement.tensors).run(sample, see)
+    return found
