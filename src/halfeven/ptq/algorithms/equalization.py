@@ -42,7 +42,7 @@ class Equalization:
 
     name: ClassVar[str] = "equalization"
     strengths: tuple[float, ...] = (0.5, 0.75)
-    samples: int = 8
+    samples: int = 32
 
     def rewrite(self, model: ir.Model, samples: Sequence[Sample], error: Error) -> Rewritten:
         """Source: M. Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019."""
@@ -61,7 +61,7 @@ class SmoothQuant:
 
     name: ClassVar[str] = "smoothquant"
     alphas: tuple[float, ...] = (0.5, 0.75)
-    samples: int = 8
+    samples: int = 32
 
     def rewrite(self, model: ir.Model, samples: Sequence[Sample], error: Error) -> Rewritten:
         """Source: G. Xiao et al., "SmoothQuant", ICML 2023, eq. 4."""
