@@ -27,8 +27,7 @@ from halfeven.lower.prepare import prepared
 from halfeven.lower.regions import exact, tables
 from halfeven.lower.residual import lower_residual
 from halfeven.lower.rules import RULES
-from halfeven.lower.site import NotLowered, Site, constant_of, operand_of
-from halfeven.numerics import affine
+from halfeven.lower.site import NotLowered, Site, constant_of, real_float32
 from halfeven.numerics.profile import Profile, Steps, get_profile
 
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
@@ -168,7 +167,7 @@ def _emit(node: ir.Node, plan: _Plan, profile: Profile) -> list[Instruction]:
     if node in plan.open:
         return plan.open[node]
     if node.op_type == DEQUANTIZE:
-        if _constant_operand(node, profile) is not None:
+        if real_float32(node.outputs[0], profile) is not None:
             return []
         x, y = node.inputs[0], node.outputs[0]
         return [Dequantize(node.name or str(y.name), str(x.name if x else ""), str(y.name), read_quantize(node))]
@@ -190,17 +189,7 @@ def _reason(node: ir.Node) -> str:
 def _real_of(value: ir.Value, profile: Profile) -> NDArray[Any] | None:
     """The constant that a float node reads, dequantized where it is stored as codes; else None."""
     known = constant_of(value)
-    if known is not None:
-        return known
-    producer = value.producer()
-    if producer is None or producer.op_type != DEQUANTIZE:
-        return None
-    return _constant_operand(producer, profile)
-
-
-def _constant_operand(node: ir.Node, profile: Profile) -> NDArray[Any] | None:
-    operand = operand_of(node.outputs[0], profile)
-    return None if operand.constant is None else affine.dequantize(operand.constant, operand.params)
+    return real_float32(value, profile) if known is None else known
 
 
 def _emit_quantize(node: ir.Node, plan: _Plan, profile: Profile) -> list[Instruction]:

@@ -86,8 +86,20 @@ def _constant_codes(codes: ir.Value, params: AffineParams, profile: Profile) -> 
     node = codes.producer()
     if node is None or node.op_type != "QuantizeLinear":
         return None
-    real = constant_of(node.inputs[0])
-    return None if real is None else affine.quantize(real.astype(np.float32), read_quantize(node), profile)
+    real = real_float32(node.inputs[0], profile)
+    return None if real is None else affine.quantize(real, read_quantize(node), profile)
+
+
+def real_float32(value: ir.Value | None, profile: Profile) -> NDArray[np.float32] | None:
+    """A constant as a DequantizeLinear gives it, in float32: stored as floats, or as codes of whatever was before."""
+    known = constant_of(value)
+    if known is not None:
+        return known.astype(np.float32)
+    producer = None if value is None else value.producer()
+    if value is None or producer is None or producer.op_type != "DequantizeLinear":
+        return None
+    operand = operand_of(value, profile)
+    return None if operand.constant is None else affine.dequantize(operand.constant, operand.params)
 
 
 def real_constant(value: ir.Value | None, profile: Profile) -> NDArray[np.float64] | None:

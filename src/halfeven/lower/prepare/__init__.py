@@ -12,6 +12,7 @@ from halfeven.lower.prepare.before_moves import quantize_before_moves
 from halfeven.lower.prepare.behind_moves import dequantize_behind_moves
 from halfeven.lower.prepare.casts import casts_are_codes
 from halfeven.lower.prepare.constant_moves import settle_constant_moves
+from halfeven.lower.prepare.constants import settle_constants
 from halfeven.lower.prepare.inner_codes import give_inner_codes
 from halfeven.numerics.profile import Profile
 
@@ -20,6 +21,7 @@ def prepared(model: ir.Model, profile: Profile) -> ir.Model:
     """A copy of the model after every pass; the given one stays as it is."""
     copy = model.clone()
     casts_are_codes(copy)
+    settle_constants(copy, profile)
     settle_constant_moves(copy, profile)
     wrap_moves(copy)
     dequantize_behind_moves(copy)
