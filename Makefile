@@ -34,7 +34,7 @@ check-tools:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
 	  || { echo "halfeven needs Python's venv module: install python3-venv"; exit 1; }
 	@command -v $${CXX:-c++} >/dev/null 2>&1 || command -v g++ >/dev/null 2>&1 \
-	  || { echo "halfeven needs a C++17 compiler: install g++ or clang++"; exit 1; }
+	  || { echo "halfeven needs a C++20 compiler: install g++ (11 or newer) or clang++ (12 or newer)"; exit 1; }
 
 $(VENV)/created: | check-tools
 	$(PYTHON) -m venv $(VENV)
