@@ -322,7 +322,8 @@ def quantize_model(
     config : a quant_config.json of the Journey 6 toolchain, or its contents as a dict; where it gives a type,
         ``activations`` and ``weights`` do not count.
     method : how ranges are chosen: "default" (for each scale the best of the others, by the error at the results of
-        the operators that read it), "max", "percentile", "kl", "mse", or a Method, BestOf or BestModel with its own
+        the operators that read it), "symmetric" (the same with symmetric codes alone), "max",
+        "percentile", "kl", "mse", or a Method, BestOf or BestModel with its own
         options.
     algorithms : accuracy algorithms, or their names, such as ``["bias-correction"]``; what each did stands in
         ``model.ptq.algorithms``.

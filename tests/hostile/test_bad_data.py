@@ -125,6 +125,26 @@ def test_a_file_without_its_partner(tmp_path: Path) -> None:
     says(line(tmp_path, TWO), "mask/1.npy", "no such file", "input 'x' has one")
 
 
+def test_an_array_too_many_is_named(tmp_path: Path) -> None:
+    says(line({"x": GOOD[None], "labels": np.arange(1)}), "'labels' is no input", "has x", "leave it out")
+    says(line([{"x": GOOD, "label": 1}]), "item 0", "'label' is no input")
+    np.savez(tmp_path / "d.npz", x=GOOD[None], y=GOOD[None])
+    says(line(tmp_path / "d.npz"), "d.npz", "'y' is no input of the model")
+
+
+def test_an_empty_path_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many(tmp_path, GOOD, count=2)
+    monkeypatch.chdir(tmp_path)
+    says(line(""), "path of the data is empty", "'.'")
+
+
+def test_a_text_file_named_npy_is_refused_in_our_own_words(tmp_path: Path) -> None:
+    (tmp_path / "a.npy").write_text("1 2 3")
+    message = line(tmp_path / "a.npy")
+    says(message, "does not begin as a .npy file does")
+    assert "pickle" not in message
+
+
 def test_no_samples(tmp_path: Path) -> None:
     says(line([]), "no samples")
     says(line(np.ones((0, 3, 4), np.float32)), "no samples")

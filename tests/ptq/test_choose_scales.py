@@ -25,6 +25,7 @@ Build = Callable[..., onnx.ModelProto]
 Cleaned = Callable[..., ir.Model]
 RNG = np.random.default_rng(11)
 W = RNG.normal(size=(4, 5)).astype(np.float32)
+ASKED_SYMMETRIC = {"model_config": {"activation": {"calibration_type": "max", "asymmetric": False}}}
 PARAMS = tuple(Codes(int8).params(-t, t) for t in (4.0, 1.0))
 
 
@@ -93,13 +94,13 @@ def test_outputs_keep_the_widest_range(build: Build) -> None:
     x = RNG.standard_t(2, size=(400, 4)).astype(np.float32)
     result = quantize(model, x)
     y = next(r for r in result.ranges if "y" in r.tensors)
-    assert (y.lo, y.hi, y.method) == (y.seen_lo, y.seen_hi, "max")
+    assert (y.lo, y.hi, y.method) == (y.seen_lo, y.seen_hi, "max (asymmetric)")
 
 
 def test_of_equals_the_first_is_named(build: Build) -> None:
     model = build("g (float[N,4] x) => (float[N,5] y) { y = Gemm(x, w) }", w=W)
     x = np.full((16, 4), 0.5, np.float32)
-    assert [r.method for r in quantize(model, x).ranges] == ["max", "max"]
+    assert [r.method for r in quantize(model, x, method="symmetric").ranges] == ["max", "max"]
 
 
 def test_a_single_sample_and_an_infinite_mask(build: Build) -> None:
@@ -133,10 +134,27 @@ def test_the_order_of_the_data_does_not_matter(build: Build) -> None:
     assert to_bytes(quantize(model, x).model) == to_bytes(quantize(model, x[::-1].copy()).model)
 
 
+def test_one_sided_tensors_have_asymmetric_codes_by_default(build: Build) -> None:
+    model = build("g (float[N,4] x) => (float[N,4] y) { t = Sigmoid(x)  y = Tanh(t) }")
+    x = RNG.normal(size=(64, 4)).astype(np.float32)
+    rows = {row.tensors[0]: row for row in quantize(model, x).ranges}
+    assert rows["t"].params.zero_point == -128
+    assert "asymmetric" in rows["t"].method
+    for how in ({"method": "symmetric"}, {"method": "max"}, {"config": {}}, {"config": ASKED_SYMMETRIC}):
+        assert all(not row.params.zero_point.any() for row in quantize(model, x, **how).ranges)
+
+
+def test_zeros_alone_have_a_harmless_zero_point(build: Build) -> None:
+    model = build("g (float[N,4] x) => (float[N,4] y) { t = Relu(x)  y = Tanh(t) }")
+    for activations, middle in (("int8", 0), ("uint8", 128)):
+        rows = quantize(model, np.zeros((2, 4), np.float32), activations=activations).ranges
+        assert [int(row.params.zero_point) for row in rows] == [middle] * len(rows)
+
+
 def test_names() -> None:
     assert get_choice("default") is DEFAULT
     assert get_choice("kl") is KL
     assert get_choice(MSE) is MSE
-    assert NAMES == ("default", "max", "percentile", "kl", "mse")
-    with pytest.raises(ParameterError, match=r"'defualt'.*default, max, percentile, kl, mse"):
+    assert NAMES == ("default", "symmetric", "max", "percentile", "kl", "mse")
+    with pytest.raises(ParameterError, match=r"'defualt'.*default, symmetric, max, percentile, kl, mse"):
         get_choice("defualt")

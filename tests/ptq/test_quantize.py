@@ -127,9 +127,8 @@ def test_an_infinite_mask_sets_no_range(build: Build) -> None:
     x = RNG.normal(size=(16, 4, 4)).astype(np.float32) * 4
     result = quantize(build(graph, m=mask), x)
     row = next(r for r in result.ranges if "s" in r.tensors)
-    assert row.infinite == 16 * 6
     assert np.isfinite([row.lo, row.hi]).all()
-    assert row.seen_hi < 30
+    assert -30 < row.seen_lo < row.seen_hi < 30
 
 
 def test_integer_inputs_stay_as_they_are(build: Build) -> None:

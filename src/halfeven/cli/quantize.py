@@ -38,7 +38,8 @@ def command(
     method: Annotated[
         str | None,
         typer.Option(
-            help="Ranges: default (for each tensor the best of the others), max, percentile, kl or mse.",
+            help="Ranges: default (for each tensor the best of the others), symmetric (the same of symmetric codes), "
+            "max, percentile, kl or mse.",
             show_default="default",
         ),
     ] = None,

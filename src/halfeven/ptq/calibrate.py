@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import onnx_ir as ir
 
 from halfeven.errors import ModelError
 from halfeven.ops.statistics import Gathering
+from halfeven.ptq.masks import SoftmaxRead
 from halfeven.ptq.segments import tap
 from halfeven.ranges import Histogram, MinMax, Statistics
 
@@ -24,6 +26,7 @@ def calibrate(
     progress: Progress | None = None,
     *,
     kind: type[MinMax | Histogram] = MinMax,
+    softmax: Mapping[str, SoftmaxRead] = MappingProxyType({}),
     total: int | None = None,
 ) -> tuple[dict[str, Statistics], int]:
     """Statistics of each tensor over all samples, and the number of samples.
@@ -36,6 +39,7 @@ def calibrate(
     model : the float model. tensors : names of float32 values, inputs included.
     samples : one dict of inputs a run. total : their number, where known, for ``progress``.
     kind : of statistics.
+    softmax : tensors that Softmax alone reads: what it cannot tell apart counts as one value.
 
     Raises
     ------
@@ -46,7 +50,8 @@ def calibrate(
     seen = {name: Gathering(kind) for name in tensors}
 
     def see(name: str, array: np.ndarray) -> None:
-        if nan := seen[name].add(array):
+        counted = softmax[name].told_apart(array) if name in softmax else array
+        if nan := seen[name].add(counted):
             raise _not_a_number(model, name, nan, count)
 
     count = 0

@@ -54,7 +54,8 @@ def _listed(candidates: tuple[Candidate, ...]) -> str:
     return "; ".join(map(str, candidates))
 
 
-_PRESET: tuple[Method, ...] = (MAX, PERCENTILE, Percentile(99.999), KL, MSE)
+PRESET: tuple[Method, ...] = (MAX, PERCENTILE, Percentile(99.999), KL, MSE)
+ONE_SIDED: tuple[Method, ...] = (MAX, Percentile(99.999), MSE)
 
 
 @dataclass(frozen=True)
@@ -80,16 +81,17 @@ class BestModel:
         return f"for all the best of {_listed(self.candidates)}, by {self.measure.value} at the model's outputs"
 
 
-DEFAULT = BestOf(tuple(Candidate(method) for method in _PRESET))
+SYMMETRIC = BestOf(tuple(Candidate(method) for method in PRESET))
+DEFAULT = BestOf((*SYMMETRIC.candidates, *(Candidate(method, symmetric=False) for method in ONE_SIDED)))
 RangeChoice = Method | BestOf | BestModel
-NAMES = ("default", *(m.name for m in NAMED))
+NAMES = ("default", "symmetric", *(m.name for m in NAMED))
 
 
 def get_choice(choice: RangeChoice | str) -> RangeChoice:
     """The choice of that name; one that is none is returned as it is."""
     if not isinstance(choice, str):
         return choice
-    named: dict[str, RangeChoice] = {"default": DEFAULT, **{m.name: m for m in NAMED}}
+    named: dict[str, RangeChoice] = {"default": DEFAULT, "symmetric": SYMMETRIC, **{m.name: m for m in NAMED}}
     if choice not in named:
         raise ParameterError(f"no range method is named {choice!r}: one of {', '.join(named)} was expected")
     return named[choice]

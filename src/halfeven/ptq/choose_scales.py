@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -17,9 +17,10 @@ from halfeven.ptq.code_types import Scale
 from halfeven.ptq.difference import Difference, Measure
 from halfeven.ptq.groups import MOVING
 from halfeven.ptq.keep import Sample
-from halfeven.ptq.placement import Placement
+from halfeven.ptq.masks import EVERYTHING, limits_of_groups, narrowed, softmax_reads, watched
+from halfeven.ptq.placement import Group, Placement
 from halfeven.ptq.readers import Trial, measure
-from halfeven.ranges import Codes, Histogram, Method, Statistics, choose_range
+from halfeven.ranges import Codes, Fixed, Histogram, Method, Range, Statistics, choose_range
 from halfeven.ranges.mse import expected_error
 
 
@@ -77,25 +78,32 @@ def choose_scales(
     ModelError
         If the float model cannot run on a sample.
     """
-    together = [reduce(lambda a, b: a.merge(b), _statistics(scale, seen)) for scale in scales]
+    levels = {name: k.codes.qtype.levels for k in scales if k.reads is None for name in k.group.tensors}
+    softmax = softmax_reads(model.model, model.placement, levels)
+    together = [reduce(lambda a, b: a.merge(b), _statistics(scale, seen, softmax)) for scale in scales]
+    ranges = {n: (s.lo, s.hi) for k, s in zip(scales, together, strict=True) if s.count for n in k.group.tensors}
+    limits = limits_of_groups(model.model, model.placement, ranges)
     candidates = (Candidate(choice),) if not isinstance(choice, BestOf) else choice.candidates
-    tried = [_tried(scale, statistics, candidates) for scale, statistics in zip(scales, together, strict=True)]
-    best = _best(scales, together, tried, choice, model) if isinstance(choice, BestOf) else [0] * len(scales)
+    tried = [_tried(k, s, candidates, limits.get(k.group, EVERYTHING)) for k, s in zip(scales, together, strict=True)]
+    masked = {k.group for k in scales if k.group in limits or {*k.group.tensors} & softmax.keys()}
+    best = _best(scales, together, tried, choice, model, masked) if isinstance(choice, BestOf) else [0] * len(scales)
     rows = zip(scales, together, tried, best, strict=True)
     return tuple(_row(scale, statistics, options[k]) for scale, statistics, options, k in rows)
 
 
-def _statistics(scale: Scale, seen: Mapping[str, Statistics]) -> list[Any]:
-    return [seen[name] for name in scale.group.observed]
+def _statistics(scale: Scale, seen: Mapping[str, Statistics], softmax: Collection[str]) -> list[Any]:
+    return [seen[name] for name in watched(scale.group, softmax)]
 
 
-def _tried(scale: Scale, statistics: Statistics, candidates: Sequence[Candidate]) -> list[_Tried]:
+def _tried(scale: Scale, statistics: Statistics, candidates: Sequence[Candidate], limit: Range) -> list[_Tried]:
     """The candidates whose parameters are no earlier one's."""
     found: dict[AffineParams, _Tried] = {}
     for candidate in candidates:
         symmetric = scale.codes.symmetric if candidate.symmetric is None else candidate.symmetric
         codes = Codes(scale.codes.qtype, symmetric)
         lo, hi = choose_range(statistics, candidate.method, codes)
+        if not isinstance(candidate.method, Fixed):
+            lo, hi = narrowed((lo, hi), limit)
         params = codes.params(lo, hi)
         found.setdefault(params, _Tried(candidate, lo, hi, params))
     return list(found.values())
@@ -119,11 +127,17 @@ def _row(scale: Scale, statistics: Any, chosen: _Tried) -> TensorRange:
 
 
 def _best(
-    scales: Sequence[Scale], together: Sequence[Any], tried: Sequence[Sequence[_Tried]], choice: BestOf, model: Float
+    scales: Sequence[Scale],
+    together: Sequence[Any],
+    tried: Sequence[Sequence[_Tried]],
+    choice: BestOf,
+    model: Float,
+    masked: Collection[Group],
 ) -> list[int]:
     """For each scale the index of the candidate with the least error; of outputs that of the widest range.
 
-    Outputs are read outside, and there the peaks matter that a narrower range would level.
+    Outputs are read outside, and there the peaks matter that a narrower range would level. Groups in ``masked`` hold
+    values that saturate on purpose, so their own error says nothing.
     """
     outputs = {str(v.name) for v in model.model.graph.outputs}
     open_ = [
@@ -134,11 +148,20 @@ def _best(
     trials = [_trials(scales[k], scales, tried[k], model.placement) for k in open_]
     flat = [trial for some in trials for trial in some]
     measured = iter(measure(model.model, flat, model.samples, model.profile, model.progress) if flat else [])
-    best = [max(range(len(options)), key=lambda c: options[c].hi - options[c].lo) for options in tried]
+    best = [_widest(options) for options in tried]
     for k, some in zip(open_, trials, strict=True):
-        errors = _errors([next(measured) for _ in some], together[k], tried[k], choice.measure)
+        found = [next(measured) for _ in some]
+        if scales[k].group in masked and len(found) > 1:
+            errors = [sum(choice.measure.of(d[c]) for d in found[1:]) for c in range(len(tried[k]))]
+        else:
+            errors = _errors(found, together[k], tried[k], choice.measure)
         best[k] = errors.index(min(errors))
     return best
+
+
+def _widest(options: Sequence[_Tried]) -> int:
+    """Index of the widest range, of equals with the finest steps, of equals the first."""
+    return max(range(len(options)), key=lambda c: (options[c].hi - options[c].lo, -float(options[c].params.scale)))
 
 
 def _trials(

@@ -45,6 +45,11 @@ class CodeTypes:
     constants: Mapping[str, QType]
     weight_group: int | None = None
 
+    @property
+    def levels(self) -> dict[str, int]:
+        """How many codes each activation has."""
+        return {name: s.codes.qtype.levels for s in self.scales if s.reads is None for name in s.group.tensors}
+
 
 def resolved_types(
     placement: Placement, settings: Sequence[NodeSetting], outputs: Mapping[str, QType | None], *, symmetric: bool

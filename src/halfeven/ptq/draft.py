@@ -62,7 +62,15 @@ class Draft:
 
     def constants_in(self, placement: Placement) -> Constants:
         """Codes of the constants that a part of the placement has."""
-        return quantize_constants(self.arrays, placement, self.activations, self.types, self.weights, self.biases)
+        return quantize_constants(
+            self.arrays,
+            placement,
+            self.activations,
+            self.types,
+            self.weights,
+            self.biases,
+            blocks=self.placement.blocks,
+        )
 
     def write(self) -> ir.Model:
         """The QDQ model."""

@@ -54,12 +54,13 @@ class PlacedBlock:
     Attributes
     ----------
     nodes : names: the operator, then a bias Add and an activation fused to it.
-    role : of the operator.
+    operator : its ONNX type. role : how its result gets its codes.
     operands : activations whose codes it reads. constants : constant operands; the weight is none.
     results : activations whose codes it writes.
     """
 
     nodes: tuple[str, ...]
+    operator: str
     role: Role
     operands: tuple[str, ...]
     constants: tuple[str, ...]
@@ -137,6 +138,7 @@ def _names(values: Iterable[ir.Value]) -> tuple[str, ...]:
 def _placed(block: Block) -> PlacedBlock:
     return PlacedBlock(
         tuple(str(n.name) for n in block.nodes),
+        block.node.op_type,
         block.role,
         _names(real_operands(block)),
         _names(v for v in block.operands if constant(v) is not None),

@@ -33,6 +33,7 @@ from halfeven.ptq.data import count_samples, samples
 from halfeven.ptq.difference import Measure
 from halfeven.ptq.draft import Draft
 from halfeven.ptq.keep import Keeper, Sample
+from halfeven.ptq.masks import softmax_reads
 from halfeven.ptq.placement import Placement
 from halfeven.ptq.plan import Config, Plan, make_plan
 from halfeven.ptq.weights import Widened
@@ -107,7 +108,8 @@ def quantize(
     weights : codes of weights, symmetric, one scale for each output channel: int4, int8, int16.
     weight_group : int4 weights have one scale for each so many inputs of a channel instead.
     method : how ranges are chosen: "default" (for each scale the best of the others, by the error at its readers),
-        "max", "percentile", "kl", "mse", or a :class:`~halfeven.ranges.Method`,
+        "symmetric" (the same with symmetric codes alone), "max", "percentile", "kl", "mse", or a
+        :class:`~halfeven.ranges.Method`,
         :class:`~halfeven.ptq.choice.BestOf` or :class:`~halfeven.ptq.choice.BestModel`.
     config : a quant_config.json, or its contents. Where it speaks, ``activations`` and ``weights`` do not count.
     algorithms : accuracy algorithms or their names, see :mod:`halfeven.ptq.algorithms`; they act in the order of their
@@ -309,8 +311,14 @@ def _see(cleaned: CleanUp, plan: Plan, stream: Iterable[Sample], count: _Count, 
     again = _samples_of(plan.choice)
     count.plan(again, len(refining) * len(plan.placement.products))
     keeper = Keeper(max([again, keep, *(a.samples for a in refining)]))
+    softmax = softmax_reads(cleaned.model, plan.placement, plan.types.levels)
     seen, found = calibrate(
-        cleaned.model, plan.placement.observed, keeper.watch(stream), count.tick, kind=plan.choice.statistics
+        cleaned.model,
+        {*plan.placement.observed, *softmax},
+        keeper.watch(stream),
+        count.tick,
+        kind=plan.choice.statistics,
+        softmax=softmax,
     )
     return Seen(seen, keeper.samples, found, count)
 

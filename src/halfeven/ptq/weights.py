@@ -16,9 +16,10 @@ from halfeven.numerics.product import quantize_bias
 from halfeven.numerics.qtype import QType, int32
 from halfeven.ptq.activations import Activations
 from halfeven.ptq.code_types import CodeTypes
-from halfeven.ptq.placement import Placement, Product
+from halfeven.ptq.masks import EVERYTHING, limit_in_sums, narrowed
+from halfeven.ptq.placement import PlacedBlock, Placement, Product
 from halfeven.ptq.weight_blocks import block_of, block_params, channel_scale, covering_blocks, snapped
-from halfeven.ranges import MinMax
+from halfeven.ranges import MinMax, Range
 
 Array = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -55,8 +56,8 @@ class Reader:
     bias: Array
 
 
-def quantize_constant(name: str, array: Array, qtype: QType) -> Constant:
-    """A constant operand: one scale, over its finite values; infinite ones saturate.
+def quantize_constant(name: str, array: Array, qtype: QType, limit: Range = EVERYTHING) -> Constant:
+    """A constant operand: one scale, over its finite values; infinite ones, and those beyond the limit, saturate.
 
     Symmetric codes leave out the lowest one, so that the largest value is itself a code: 0.5 alone is 127 S, and not
     128 S, which saturates.
@@ -70,8 +71,17 @@ def quantize_constant(name: str, array: Array, qtype: QType) -> Constant:
     if seen.nan:
         raise ModelError(f"the constant '{name}' holds {seen.nan} NaN value(s), and NaN has no code: mend the model")
     lo, hi = (seen.lo, seen.hi) if seen.count else (0.0, 0.0)
+    lo, hi = narrowed((lo, hi), limit)
+    if seen.inf and limit != EVERYTHING:  # what is infinite goes as far as the limit
+        lo, hi = limit[0] if np.isneginf(array).any() else lo, limit[1] if np.isposinf(array).any() else hi
     params = choose_params(lo, hi, qtype, symmetric=qtype.signed, narrow=qtype.signed)
     return Constant(affine.quantize(array, params), params)
+
+
+def real_range(params: AffineParams) -> Range:
+    """The values of the least and of the greatest code."""
+    scale, zero = float(params.scale), int(params.zero_point)
+    return (params.qtype.qmin - zero) * scale, (params.qtype.qmax - zero) * scale
 
 
 def weight_params(
@@ -166,6 +176,7 @@ def quantize_constants(
     types: CodeTypes,
     weights: Mapping[Product, Constant] = MappingProxyType({}),
     biases: Mapping[Product, Array] = MappingProxyType({}),
+    blocks: Sequence[PlacedBlock] | None = None,
 ) -> Constants:
     """Codes of every constant of a model.
 
@@ -176,6 +187,7 @@ def quantize_constants(
     types : the codes of weights and of constant operands.
     weights : codes chosen otherwise; the others are the nearest.
     biases : (channels,) real values instead of the model's, also of products without a bias.
+    blocks : that read constants, in the whole model; those of ``placement`` where it is not a part of one.
 
     Raises
     ------
@@ -197,7 +209,13 @@ def quantize_constants(
             product = reader.product
             leading = () if product.bias is None else arrays[product.bias].shape[:-1]
             bias_codes[product] = bias_constant(reader, done[product].params, (*leading, reader.bias.size))
-    others = {name: quantize_constant(name, arrays[name], types.constants[name]) for name in placement.constants}
+    ranges = {name: real_range(params) for name, params in activations.own.items()}
+    others = {
+        name: quantize_constant(
+            name, arrays[name], types.constants[name], limit_in_sums([name], blocks or placement.blocks, ranges)
+        )
+        for name in placement.constants
+    }
     return Constants(done, bias_codes, others, tuple(widened))
 
 

@@ -34,7 +34,12 @@ class Codes:
         return cls(qtype, qtype.signed)
 
     def params(self, lo: ArrayLike, hi: ArrayLike, axis: int | None = None) -> AffineParams:
-        """Scale and zero point for a range, or for one a channel."""
+        """Scale and zero point for a range, or for one a channel.
+
+        Where nothing but zeros was seen, Z is the middle of the codes, from where values of either sign have codes.
+        """
+        if axis is None and lo == hi == 0:
+            return AffineParams(1.0, (self.qtype.qmin + self.qtype.qmax + 1) // 2, self.qtype)
         return choose_params(lo, hi, self.qtype, symmetric=self.symmetric, axis=axis)
 
     def __str__(self) -> str:

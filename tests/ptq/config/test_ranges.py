@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from halfeven.ptq.choice import DEFAULT, BestModel, BestOf, Candidate
+from halfeven.ptq.choice import SYMMETRIC, BestModel, BestOf, Candidate
 from halfeven.ptq.config import read_config
 from halfeven.ptq.config.ranges import range_choice
 from halfeven.ptq.difference import Measure
@@ -57,7 +57,7 @@ def test_symmetric_and_not_is_a_search_too() -> None:
 
 
 def test_without_a_method_the_preset_ones_are_tried() -> None:
-    preset = tuple(c.method for c in DEFAULT.candidates)
+    preset = tuple(c.method for c in SYMMETRIC.candidates)
     assert asked({"asymmetric": True}) == BestOf(tuple(Candidate(m, symmetric=False) for m in preset))
     assert asked(modelwise_search={}) == BestModel(symmetric(*preset), Measure.COSINE)
     assert asked(layerwise_search={"metric": "mre"}) == BestOf(symmetric(*preset), Measure.MRE)

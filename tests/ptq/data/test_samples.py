@@ -43,7 +43,7 @@ def folder_of(root: Path, name: str, arrays: Any) -> Path:
 
 
 def test_an_array_a_dict_and_files_give_the_same(tmp_path: Path) -> None:
-    np.savez(tmp_path / "named.npz", x=X, labels=np.arange(5))
+    np.savez(tmp_path / "named.npz", x=X)
     np.savez(tmp_path / "unnamed.npz", X)
     np.savez_compressed(tmp_path / "packed.npz", x=X)
     np.savez(tmp_path / "fortran.npz", x=np.asfortranarray(X))
@@ -105,7 +105,7 @@ def test_a_scalar_input() -> None:
 def test_iterables_of_dicts_arrays_and_tuples() -> None:
     def generator() -> Iterator[dict[str, np.ndarray]]:
         for x in X:
-            yield {"x": x[None], "label": np.zeros(1)}
+            yield {"x": x[None]}
 
     for data in (generator(), [{"x": x} for x in X], list(X), [(x[None], 3) for x in X], [[x, x] for x in X]):
         assert_array_equal(stacked(data), X)

@@ -109,6 +109,7 @@ def _joined(
     piece = source.open([node for name, node in nodes.items() if name in inside], [n for n in made if n in later])
     union = PlacedBlock(
         tuple(name for block in blocks for name in block.nodes),
+        "section",
         Role.PRODUCT,
         tuple(dict.fromkeys(name for block in blocks for name in block.operands)),
         tuple(dict.fromkeys(name for block in blocks for name in block.constants)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from halfeven.ptq.choice import DEFAULT, BestModel, BestOf, Candidate
+from halfeven.ptq.choice import PRESET, BestModel, BestOf, Candidate
 from halfeven.ptq.config.settings import Activation, QuantConfig
 from halfeven.ptq.difference import Measure
 from halfeven.ranges import MAX, Kl, Method, Percentile
@@ -30,7 +30,7 @@ def range_choice(config: QuantConfig) -> BestOf | BestModel | None:
 
 def _methods(activation: Activation) -> tuple[Method, ...]:
     if not activation.calibration_type:
-        return tuple(candidate.method for candidate in DEFAULT.candidates)
+        return PRESET
     methods: list[Method] = []
     for name in activation.calibration_type:
         if name == "kl":

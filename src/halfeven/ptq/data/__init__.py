@@ -69,7 +69,15 @@ def _is_folder(data: Data) -> bool:
     return isinstance(data, (str, Path)) and Path(data).is_dir()
 
 
+def _refuse_empty_path(data: Data) -> None:
+    if isinstance(data, str) and not data.strip():
+        raise DataError(
+            "the path of the data is empty: name a .npz, a .npy or a folder of .npy files ('.' for this one)"
+        )
+
+
 def _open(data: Data, inputs: Sequence[Input]) -> Iterator[dict[str, Piece]]:
+    _refuse_empty_path(data)
     if _is_folder(data):
         return _items(open_folder(Path(data), inputs), inputs)
     stacks = _stacks(data, inputs)

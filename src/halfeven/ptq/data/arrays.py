@@ -40,14 +40,21 @@ def _refuse_objects(a: Array, source: str) -> Array:
 
 
 def named_array(arrays: Mapping[str, Any], wanted: Input, inputs: Sequence[Input], source: str) -> Any:
-    """The array of ``wanted``; what belongs to no input (labels) is not read.
+    """The array of ``wanted``, of those that are there one for each of ``inputs``.
 
     Raises
     ------
     DataError
-        If it is missing: with the names found, and the nearest one.
+        If it is missing: with the names found, and the nearest one. If another one belongs to no input.
     """
+    extra = [str(name) for name in arrays if name not in {i.name for i in inputs}]
     if wanted.name in arrays:
+        if extra and all(i.name in arrays for i in inputs):
+            names = ", ".join(i.name for i in inputs)
+            raise DataError(
+                f"{source}: '{extra[0]}' is no input of the model, which has {names}: leave it out (labels too)",
+                source=source,
+            )
         return arrays[wanted.name]
     spare = [str(name) for name in arrays if name not in {i.name for i in inputs}]
     near = get_close_matches(wanted.name, spare, 1)

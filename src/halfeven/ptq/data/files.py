@@ -38,11 +38,23 @@ def read_npy(path: Path, *, mapped: bool) -> Array:
 
 
 def _broken(path: Path, error: Exception) -> DataError:
-    reason = " ".join(str(error).split())[:160] or type(error).__name__
+    reason = _reason(path, error)
     return DataError(
         f"{path}: cannot be read as an array of numbers ({reason}): write it again with np.save or np.savez",
         source=str(path),
     )
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why it cannot be read: in our words where the file is no .npy or .npz at all."""
+    magic, kind = (b"PK", ".npz") if path.suffix == ".npz" else (b"\x93NUMPY", ".npy")
+    with path.open("rb") as stream:
+        head = stream.read(len(magic))
+    if not head:
+        return "it is empty"
+    if head != magic:
+        return f"it does not begin as a {kind} file does"
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 @dataclass(frozen=True, eq=False)
