@@ -23,7 +23,7 @@ ALL = tuple(Trial)
 
 @pytest.fixture(scope="module")
 def model() -> he.QuantizedModel:
-    return he.quantize_model(small_models.cnn(), small_models.images(16))
+    return he.quantize_model(small_models.cnn(), small_models.images(16), method="symmetric")
 
 
 @pytest.fixture(scope="module")

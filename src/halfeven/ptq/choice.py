@@ -12,10 +12,14 @@ from halfeven.ranges.choose import NAMED
 
 @dataclass(frozen=True)
 class Candidate:
-    """A method, and whether the codes are symmetric (None: as they are asked for)."""
+    """A method, and whether the codes are symmetric (None: as they are asked for).
+
+    ``most_bits``: codes of more bits have no such candidate.
+    """
 
     method: Method
     symmetric: bool | None = None
+    most_bits: int = 16
 
     def __str__(self) -> str:
         suffix = {None: "", True: " (symmetric)", False: " (asymmetric)"}[self.symmetric]
@@ -82,7 +86,7 @@ class BestModel:
 
 
 SYMMETRIC = BestOf(tuple(Candidate(method) for method in PRESET))
-DEFAULT = BestOf((*SYMMETRIC.candidates, *(Candidate(method, symmetric=False) for method in ONE_SIDED)))
+DEFAULT = BestOf((*SYMMETRIC.candidates, *(Candidate(method, symmetric=False, most_bits=8) for method in ONE_SIDED)))
 RangeChoice = Method | BestOf | BestModel
 NAMES = ("default", "symmetric", *(m.name for m in NAMED))
 

@@ -99,6 +99,8 @@ def _tried(scale: Scale, statistics: Statistics, candidates: Sequence[Candidate]
     """The candidates whose parameters are no earlier one's."""
     found: dict[AffineParams, _Tried] = {}
     for candidate in candidates:
+        if scale.codes.qtype.bits > candidate.most_bits:
+            continue
         symmetric = scale.codes.symmetric if candidate.symmetric is None else candidate.symmetric
         codes = Codes(scale.codes.qtype, symmetric)
         lo, hi = choose_range(statistics, candidate.method, codes)

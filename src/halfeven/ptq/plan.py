@@ -14,8 +14,7 @@ from halfeven.numerics.qtype import QType, get_qtype, int4, int8, int16, int32
 from halfeven.ptq.algorithms.bias_correction import BiasCorrection
 from halfeven.ptq.algorithms.names import algorithms_of
 from halfeven.ptq.algorithms.stages import Algorithm
-from halfeven.ptq.choice import DEFAULT as DEFAULT_CHOICE
-from halfeven.ptq.choice import SYMMETRIC, RangeChoice, get_choice
+from halfeven.ptq.choice import RangeChoice, get_choice
 from halfeven.ptq.code_types import CodeTypes, resolved_types
 from halfeven.ptq.config import NodeSetting, QuantConfig, read_config, resolve
 from halfeven.ptq.config.ranges import range_choice
@@ -120,8 +119,7 @@ def make_plan(
 def _choice(method: RangeChoice | str | None, config: QuantConfig) -> RangeChoice:
     asked = range_choice(config)
     if asked is None:
-        unasked = SYMMETRIC if config.source else DEFAULT_CHOICE  # the file's own default of "asymmetric" is false
-        return get_choice(unasked if method is None else method)
+        return get_choice("default" if method is None else method)
     if method is not None:
         raise ParameterError(
             f"the ranges' method is given twice, as {method} and by {config.source}: leave one of them out"

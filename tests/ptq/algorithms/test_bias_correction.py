@@ -110,7 +110,7 @@ def test_a_configuration_asks_for_it(build: Build) -> None:
     made = he.quantize_model(model, x, config=config)
     said = metadata(made._graph)["halfeven.algorithms"]
     assert said == '[{"metric": "mse", "name": "bias-correction", "samples": 3}]'
-    same = he.quantize_model(model, x, method="symmetric", algorithms=[BiasCorrection(3, Measure.MSE)])
+    same = he.quantize_model(model, x, algorithms=[BiasCorrection(3, Measure.MSE)])
     assert to_bytes(same._graph) == to_bytes(made._graph)
     with pytest.raises(ParameterError, match=r"bias correction is asked for twice.*the configuration"):
         he.quantize_model(model, x, config=config, algorithms="bias-correction")

@@ -200,7 +200,13 @@ def test_the_same_twice_and_in_any_order(proto: onnx.ModelProto, data: np.ndarra
 
 
 def test_a_configuration_of_defaults_changes_nothing(proto: onnx.ModelProto, data: np.ndarray) -> None:
-    assert to_bytes(quantize(proto, data, config={}).model) == to_bytes(quantize(proto, data, method="symmetric").model)
+    assert to_bytes(quantize(proto, data, config={}).model) == to_bytes(quantize(proto, data).model)
+
+
+def test_symmetric_where_the_configuration_says_so(proto: onnx.ModelProto, data: np.ndarray) -> None:
+    said = quantize(proto, data, config={"model_config": {"activation": {"asymmetric": False}}})
+    assert to_bytes(said.model) == to_bytes(quantize(proto, data, method="symmetric").model)
+    assert to_bytes(said.model) != to_bytes(quantize(proto, data).model)
 
 
 def test_from_a_file(proto: onnx.ModelProto, data: np.ndarray, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from halfeven.ranges import MAX, Kl, Method, Percentile
 def range_choice(config: QuantConfig) -> BestOf | BestModel | None:
     """What ``activation`` and the searches ask for; None where they say nothing.
 
+    Where they say something, but nothing of ``asymmetric``, codes are symmetric.
+
     - One calibration_type with single values: that method, for every scale.
     - Several values, or modelwise_search: each combination for the whole model, the best of the models.
     - layerwise_search: the best of the combinations for each scale.
@@ -20,7 +22,7 @@ def range_choice(config: QuantConfig) -> BestOf | BestModel | None:
     if activation == Activation() and config.modelwise is None and config.layerwise is None:
         return None
     methods = _methods(activation)
-    candidates = tuple(Candidate(m, symmetric=not a) for a in activation.asymmetric for m in methods)
+    candidates = tuple(Candidate(m, symmetric=not a) for a in activation.asymmetric or (False,) for m in methods)
     if config.layerwise is not None:
         return BestOf(candidates, config.layerwise)
     if config.modelwise is not None or (activation.calibration_type and len(candidates) > 1):

@@ -162,7 +162,7 @@ class _Reader:
             _several(fields, "calibration_type", _calibration_type) or (),
             _several(fields, "num_bin", lambda e: e.whole(FEWEST, MOST)) or (DEFAULT_NUM_BIN,),
             _several(fields, "max_percentile", lambda e: e.share(LOWEST_PERCENTILE, 1.0)) or (1.0,),
-            _several(fields, "asymmetric", Entry.flag) or (False,),
+            _several(fields, "asymmetric", Entry.flag) or (),
         )
         if "per_channel" in fields and any(fields["per_channel"].several(Entry.flag)):
             raise fields["per_channel"].unsupported("one scale a channel of an activation", "leave it out, or false")

@@ -41,13 +41,14 @@ class Activation:
     Attributes
     ----------
     calibration_type : "max", "kl"; empty where nothing is said.
-    num_bin : of kl. max_percentile : of max, as a share. asymmetric : whether zero's code may be another than 0.
+    num_bin : of kl. max_percentile : of max, as a share. asymmetric : whether zero's code may be another than 0;
+        empty where nothing is said.
     """
 
     calibration_type: tuple[str, ...] = ()
     num_bin: tuple[int, ...] = (1024,)
     max_percentile: tuple[float, ...] = (1.0,)
-    asymmetric: tuple[bool, ...] = (False,)
+    asymmetric: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)
