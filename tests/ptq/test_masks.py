@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 
 import numpy as np
 import onnx
@@ -53,14 +54,19 @@ def error(model: onnx.ModelProto, feeds: dict[str, np.ndarray], method: str) -> 
     return float(np.sqrt(np.mean((got - expected) ** 2)))
 
 
-@pytest.mark.parametrize("method", ["default", "max"])
-@pytest.mark.parametrize("low", VALUES)
-@pytest.mark.parametrize("form", FORMS)
+def cases() -> Iterator[tuple[str, str, str]]:
+    """All of them, but two of what is computed.
+
+    0 times minus infinity is NaN; 1 - 1 is not 0 in symmetric codes, since /128 has no code for 1: the mask would hide
+    everything.
+    """
+    for form, low, method in product(FORMS, VALUES, ("default", "max")):
+        if form != "what is added is computed" or (low != "-inf" and method != "max"):
+            yield form, low, method
+
+
+@pytest.mark.parametrize(("form", "low", "method"), list(cases()))
 def test_a_masked_model_is_as_good_as_one_without_a_mask(build: Build, form: str, low: str, method: str) -> None:
-    if form == "what is added is computed" and low == "-inf":
-        pytest.skip("0 times minus infinity is NaN")
-    if form == "what is added is computed" and method == "max":
-        pytest.skip("1 - 1 is not 0 in symmetric codes: /128 has no code for 1, and the mask hides everything")
     graph = f"g (float[B,{N},{N}] x) => (float[B,{N},{N}] y) {{ t = MatMul(x, w)  s = Add(t, z)  y = Softmax(s) }}"
     w, z = (RNG.normal(size=(N, N)) / 4).astype(np.float32), np.zeros((N, N), np.float32)
     plain = build(graph, w=w, z=z)
