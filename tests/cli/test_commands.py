@@ -55,6 +55,27 @@ def test_quantize_says_what_it_did(tmp_path: Path, halfeven: Halfeven, capsys: p
     onnx.checker.check_model(onnx.load(output), full_check=True)
 
 
+def test_a_place_that_cannot_be_written_to_is_said_before_any_work(
+    tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = small_models.saved(small_models.cnn(), tmp_path / "cnn.onnx")
+    missing = tmp_path / "nowhere" / "int8.onnx"
+    assert halfeven("quantize", model, "--data", tmp_path / "not.npz", "-o", missing) == 2
+    assert f"the folder {missing.parent} does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("floor", "status"), [("1", 0), ("1000", 1)])
+def test_a_search_that_does_not_reach_its_aim_is_a_failed_check(
+    floor: str, status: int, tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, output = small_models.saved(small_models.cnn(), tmp_path / "cnn.onnx"), tmp_path / "found.onnx"
+    np.savez(tmp_path / "data.npz", image=small_models.images(16))
+    data = "--data", tmp_path / "data.npz", "--method", "max"
+    assert halfeven("quantize", model, *data, "-o", output, "--min-sqnr", floor) == status
+    assert ("was not reached" in capsys.readouterr().out) == bool(status)
+    assert output.exists()
+
+
 def test_run_equals_the_library(tmp_path: Path, quantized: Path, halfeven: Halfeven) -> None:
     x = small_models.images(3, seed=5)
     np.savez(tmp_path / "in.npz", image=x)

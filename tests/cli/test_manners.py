@@ -37,6 +37,7 @@ WRONG_CALLS = {
     "unknown command": (("quantise",), "quantise", "halfeven --help"),
     "missing argument": (("compare", "a.onnx"), "QUANT.onnx", "halfeven compare --help"),
     "value out of range": (("verify", "a.onnx", "--limit", "0"), "--limit", "halfeven verify --help"),
+    "empty path": (("quantize", "a.onnx", "--data", "", "-o", "b.onnx"), "empty path", "halfeven quantize --help"),
     "value of another kind": (("verify", "a.onnx", "--limit", "x"), "--limit", "halfeven verify --help"),
 }
 

@@ -9,7 +9,7 @@ import typer
 
 from halfeven import api
 from halfeven.cli import console
-from halfeven.cli.options import Debug, Profile
+from halfeven.cli.options import Debug, Profile, given_path
 from halfeven.ptq.difference import Measure
 from halfeven.report.sensitivity import Trial
 from halfeven.report.sensitivity.found import FORWARD
@@ -25,7 +25,9 @@ def command(
     model: Annotated[
         Path, typer.Argument(metavar="QUANT.onnx", help="The model quantized from it.", show_default=False)
     ],
-    data: Annotated[Path, typer.Option(metavar="PATH", help="Samples: a .npz, or a folder of .npy files.")],
+    data: Annotated[
+        Path, typer.Option(metavar="PATH", parser=given_path, help="Samples: a .npz, or a folder of .npy files.")
+    ],
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many samples; by default all.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one self-contained page.")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one row a layer.")] = None,

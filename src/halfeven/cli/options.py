@@ -7,6 +7,14 @@ from typing import Annotated
 
 import typer
 
+
+def given_path(text: str) -> Path:
+    """The path; an empty text is none, though Path makes the current folder of it."""
+    if not text:
+        raise typer.BadParameter("an empty path: the name of a file or folder was expected")
+    return Path(text)
+
+
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="Quantized ONNX model.", show_default=False)]
 Profile = Annotated[
     str | None, typer.Option(help="Arithmetic that the file's nodes mean; by default what its metadata names.")

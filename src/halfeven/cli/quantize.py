@@ -11,7 +11,7 @@ import typer
 from halfeven import api
 from halfeven.cli import console
 from halfeven.cli.complain import complain
-from halfeven.cli.options import Debug
+from halfeven.cli.options import Debug, given_path
 from halfeven.cli.summary import print_quantized
 from halfeven.errors import ParameterError
 from halfeven.ptq.algorithms.names import NAMED
@@ -22,10 +22,12 @@ from halfeven.search.settings import MixedPrecision
 def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="Float ONNX model.", show_default=False)],
     data: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Calibration data: a .npz, or a folder of .npy files.")
+        Path | None,
+        typer.Option(metavar="PATH", parser=given_path, help="Calibration data: a .npz, or a folder of .npy files."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="OUT.onnx", help="Where the result goes.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT.onnx", parser=given_path, help="Where the result goes."),
     ] = None,
     activations: Annotated[str, typer.Option(help="int8, uint8 or int16.")] = "int8",
     weights: Annotated[str, typer.Option(help="int4, int8 or int16.")] = "int8",
@@ -94,6 +96,7 @@ def command(
         raise ParameterError(f"{'--data' if data is None else '--output'} is missing: --print-config alone needs none")
     if output.exists() and output.samefile(model):
         raise ParameterError(f"{output}: is the float model itself: name another file for the result")
+    check_place(output)
     limits = {"min_sqnr_db": min_sqnr, "min_cosine": min_cosine, "max_wide": max_wide, "max_bytes": max_bytes}
     search = _search(limits, time_limit, save_config)
     with console.progress("calibrating") as progress:
@@ -120,6 +123,8 @@ def command(
         console.out().print(str(quantized.search), markup=False)
         if save_config is not None:
             console.out().print(f"written: {save_config}", markup=False)
+        if not quantized.search.reached:
+            raise typer.Exit(1)
 
 
 def _search(limits: Mapping[str, Any], time_limit: float | None, save_config: Path | None) -> MixedPrecision | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from halfeven import api
 from halfeven.cli import console
 from halfeven.cli.complain import complain
-from halfeven.cli.options import Debug, ModelPath, Profile
+from halfeven.cli.options import Debug, ModelPath, Profile, given_path
 from halfeven.cli.run import read_npz
 from halfeven.errors import DataError, ParameterError
 from halfeven.execute import run as execute
@@ -26,7 +26,9 @@ Sample = dict[str, NDArray[Any]]
 
 def command(
     model: ModelPath,
-    data: Annotated[Path | None, typer.Option(metavar="PATH", help="Samples; by default random ones.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", parser=given_path, help="Samples; by default random ones.")
+    ] = None,
     against: Annotated[
         Path | None, typer.Option(metavar="OUT.npz", help="Outputs expected of the first sample.")
     ] = None,

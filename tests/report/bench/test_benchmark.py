@@ -96,6 +96,8 @@ def test_shapes_of_free_sizes_must_be_given() -> None:
         model.bench(shapes={"picture": (1, 3, 8, 8)})
     with pytest.raises(DataError, match="takes shape"):
         model.bench(shapes={"image": (1, 4, 20, 16)})
+    with pytest.raises(ParameterError, match=r"input 'image' has shape \(0, 3, 16, 16\), which is nothing to time"):
+        model.bench(shapes={"image": (0, 3, 16, 16)})
     with pytest.raises(ResourceError, match=r"input 'image' .* needs [0-9,]+ bytes"):
         model.bench(shapes={"image": (1, 3, 2**20, 2**20)})
 

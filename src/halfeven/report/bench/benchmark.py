@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from halfeven import _native
+from halfeven.errors import ParameterError
 from halfeven.execute.engine import Engine
 from halfeven.ir.program import Program
 from halfeven.report.bench.layers import OPERATIONS_A_MAC, LayerTime, layer_times
@@ -96,6 +97,8 @@ def benchmark(
     threads : of every engine; 0 for every core.
     seconds : of timing, about, for each engine.
     """
+    if empty := next((name for name, a in feeds.items() if not a.size), None):
+        raise ParameterError(f"input '{empty}' has shape {feeds[empty].shape}, which is nothing to time: give a sample")
     count = threads or _native.default_threads()
     engine, wanted = Engine(program), [p.name for p in program.outputs]
     runs = {OURS: lambda: engine.run(feeds, wanted, count)} | open_peers(tuple(against), model, feeds, count)
