@@ -71,10 +71,11 @@ class MixedPrecisionResult:
         ]
         if self.widest is not None:
             lines.append(f"  with most bits:       {self._line(self.widest)}")
-        lines.append(f"  {len(self.judged)} models were judged; {self.ended}")
+        lines.append(f"  models judged: {len(self.judged)}; {self.ended}")
         if not self.reached:
             lines.append("  what was asked for was not reached: this model is the nearest to it")
-        names = [f"{k.label} ({k.wide})" for k in sorted(self.best.wide, key=lambda k: (k.is_weight, k.label))]
+        taken = sorted(self.best.wide, key=lambda k: (k.is_weight, k.label))
+        names = [f"{'weights of ' if k.is_weight else ''}{k.label} ({k.wide})" for k in taken]
         if names:
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
             lines.append(f"  {', '.join(names[:NAMED])}{more}")
