@@ -19,10 +19,12 @@ from halfeven.numerics.qtype import QType, int8
 if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
+    from typing_extensions import Unpack
 
     from halfeven.ptq.algorithms import Algorithm
     from halfeven.ptq.choice import RangeChoice
-    from halfeven.ptq.plan import Config, Plan
+    from halfeven.ptq.options import Config, Options
+    from halfeven.ptq.plan import Plan
     from halfeven.ptq.quantize import Progress, PtqResult
     from halfeven.report.bench.benchmark import Benchmark
     from halfeven.report.comparison import Comparison
@@ -343,49 +345,31 @@ def quantize_model(
     from halfeven.ptq.quantize import quantize  # noqa: PLC0415
 
     tell = progress if callable(progress) else None
-    asked: dict[str, Any] = {
+    options: Options = {
         "activations": activations,
         "weights": weights,
         "weight_group": weight_group,
         "method": method,
         "config": config,
         "algorithms": algorithms,
-        "profile": profile,
-        "progress": tell,
     }
     found = None
     if search is None:
-        result = quantize(model, data, **asked)
+        result = quantize(model, data, profile=profile, progress=tell, **options)
     else:
         from halfeven.search import mixed_precision  # noqa: PLC0415
 
-        result, found = mixed_precision(model, data, search, begin=getattr(tell, "begin", lambda _: None), **asked)
+        begin = getattr(tell, "begin", lambda _: None)
+        result, found = mixed_precision(model, data, search, profile=profile, progress=tell, begin=begin, **options)
     program = lower(result.model, get_profile(profile), strict=strict, name=result.model.graph.name or "model")
     return QuantizedModel(result.model, program, str(getattr(model, "name", None) or _source(model)), result, found)
 
 
-def plan_quantization(
-    model: str | os.PathLike[str] | onnx.ModelProto,
-    *,
-    activations: QType | str = int8,
-    weights: QType | str = int8,
-    weight_group: int | None = None,
-    config: Config | None = None,
-    method: RangeChoice | str | None = None,
-    algorithms: Iterable[Algorithm | str] | str = (),
-) -> Plan:
+def plan_quantization(model: str | os.PathLike[str] | onnx.ModelProto, **options: Unpack[Options]) -> Plan:
     """What :func:`quantize_model` would do, before any data: print it to see every node's setting and its source."""
     from halfeven.ptq.quantize import plan_quantization as plan  # noqa: PLC0415
 
-    return plan(
-        model,
-        activations=activations,
-        weights=weights,
-        weight_group=weight_group,
-        config=config,
-        method=method,
-        algorithms=algorithms,
-    )[1]
+    return plan(model, **options)[1]
 
 
 def load(

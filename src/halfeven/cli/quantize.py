@@ -15,6 +15,7 @@ from halfeven.cli.options import Debug, given_path
 from halfeven.cli.summary import print_quantized
 from halfeven.errors import ParameterError
 from halfeven.ptq.algorithms.names import NAMED
+from halfeven.ptq.options import Options
 from halfeven.report.whole_file import check_place
 from halfeven.search.settings import MixedPrecision
 
@@ -78,17 +79,16 @@ def command(
     debug: Debug = False,  # noqa: ARG001  read by main
 ) -> None:
     """Quantize a float ONNX model after training."""
-    asked = [name.strip() for name in algorithms.split(",") if name.strip()]
+    options: Options = {
+        "activations": activations,
+        "weights": weights,
+        "weight_group": weight_group,
+        "method": method,
+        "config": config,
+        "algorithms": [name.strip() for name in algorithms.split(",") if name.strip()],
+    }
     if print_config:
-        plan = api.plan_quantization(
-            model,
-            activations=activations,
-            weights=weights,
-            weight_group=weight_group,
-            config=config,
-            method=method,
-            algorithms=asked,
-        )
+        plan = api.plan_quantization(model, **options)
         console.out().print(str(plan), markup=False)
         warn(plan.warnings)
         return
@@ -103,12 +103,7 @@ def command(
         quantized = api.quantize_model(
             model,
             data,
-            activations=activations,
-            weights=weights,
-            weight_group=weight_group,
-            config=config,
-            method=method,
-            algorithms=asked,
+            **options,
             search=search,
             profile=profile,
             strict=strict,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import onnx_ir as ir
 
@@ -20,11 +18,10 @@ from halfeven.ptq.config import NodeSetting, QuantConfig, read_config, resolve
 from halfeven.ptq.config.ranges import range_choice
 from halfeven.ptq.config.resolve import DEFAULT
 from halfeven.ptq.config.words import FLOAT32
+from halfeven.ptq.options import Config
 from halfeven.ptq.placement import Placement, place
 
 LEAST_GROUP = 2
-
-Config = str | os.PathLike[str] | Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +83,7 @@ def make_plan(
     Parameters
     ----------
     original : names of the nodes before the clean-up.
-    activations, weights, weight_group, method, algorithms : as of :func:`halfeven.ptq.quantize.quantize`; where the
-        configuration speaks, it counts.
+    activations, weights, ... : see :class:`~halfeven.ptq.options.Options`.
 
     Raises
     ------

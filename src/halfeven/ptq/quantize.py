@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -18,11 +18,10 @@ from halfeven.errors import ModelError, UnsupportedError
 from halfeven.interop import CleanUp, Equality
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
-from halfeven.numerics.qtype import QType, int8
 from halfeven.ptq.activations import Activations
 from halfeven.ptq.algorithms.apply import refine, rewrite
 from halfeven.ptq.algorithms.report import AlgorithmReport, provenance
-from halfeven.ptq.algorithms.stages import Algorithm, BiasCorrecting, Error, FloatRewrite, WeightRounding
+from halfeven.ptq.algorithms.stages import BiasCorrecting, Error, FloatRewrite, WeightRounding
 from halfeven.ptq.best_model import nearest_model, output_errors
 from halfeven.ptq.calibrate import Progress, calibrate
 from halfeven.ptq.choice import BestModel, BestOf, RangeChoice
@@ -34,10 +33,14 @@ from halfeven.ptq.difference import Measure
 from halfeven.ptq.draft import Draft
 from halfeven.ptq.keep import Keeper, Sample
 from halfeven.ptq.masks import softmax_reads
+from halfeven.ptq.options import Options, again
 from halfeven.ptq.placement import Placement
-from halfeven.ptq.plan import Config, Plan, make_plan
+from halfeven.ptq.plan import Plan, make_plan
 from halfeven.ptq.weights import Widened
 from halfeven.ranges import Statistics
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Progress", "PtqResult", "TensorRange", "plan_quantization", "quantize"]
 
@@ -89,14 +92,9 @@ def quantize(
     model: str | os.PathLike[str] | onnx.ModelProto,
     data: Any,
     *,
-    activations: QType | str = int8,
-    weights: QType | str = int8,
-    weight_group: int | None = None,
-    method: RangeChoice | str | None = None,
-    config: Config | None = None,
-    algorithms: Iterable[Algorithm | str] | str = (),
     profile: Profile | str = JOURNEY6,
     progress: Progress | None = None,
+    **options: Unpack[Options],
 ) -> PtqResult:
     """Clean up, calibrate in one pass, choose ranges, write Q and DQ nodes.
 
@@ -104,40 +102,23 @@ def quantize(
     ----------
     model : a float ONNX file, or a loaded one; opset 9 or later.
     data : samples, in any form of :func:`halfeven.ptq.data.samples`.
-    activations : codes of activations: signed ones symmetric (int8, int16), unsigned ones asymmetric.
-    weights : codes of weights, symmetric, one scale for each output channel: int4, int8, int16.
-    weight_group : int4 weights have one scale for each so many inputs of a channel instead.
-    method : how ranges are chosen: "default" (for each scale the best of the others, by the error at its readers),
-        "symmetric" (the same with symmetric codes alone), "max", "percentile", "kl", "mse", or a
-        :class:`~halfeven.ranges.Method`,
-        :class:`~halfeven.ptq.choice.BestOf` or :class:`~halfeven.ptq.choice.BestModel`.
-    config : a quant_config.json, or its contents. Where it speaks, ``activations`` and ``weights`` do not count.
-    algorithms : accuracy algorithms or their names, see :mod:`halfeven.ptq.algorithms`; they act in the order of their
-        stages.
     profile : the arithmetic that the model is made for; the file names it.
     progress : called with (samples done, their number or None); samples on which ranges are compared count again, and
         so does each product of each algorithm that looks at it.
+    options : see :class:`~halfeven.ptq.options.Options`.
 
     Raises
     ------
     ModelError, DataError, ParameterError, UnsupportedError
         In one line: the node, tensor, file or sample at fault, what was expected, what to do.
     """
-    asked: dict[str, Any] = {
-        "activations": activations,
-        "weights": weights,
-        "weight_group": weight_group,
-        "method": method,
-        "config": config,
-        "algorithms": algorithms if isinstance(algorithms, str) else tuple(algorithms),
-    }
-    return calibrate_model(model, data, asked, get_profile(profile), progress).quantize()
+    return calibrate_model(model, data, again(options), get_profile(profile), progress).quantize()
 
 
 def calibrate_model(
     model: str | os.PathLike[str] | onnx.ModelProto,
     data: Any,
-    asked: Mapping[str, Any],
+    options: Options,
     profile: Profile,
     progress: Progress | None = None,
     *,
@@ -147,21 +128,20 @@ def calibrate_model(
 
     Parameters
     ----------
-    asked : activations, weights, method, config and algorithms, as of :func:`quantize`.
     keep : at least so many samples are kept, where there are so many.
     """
-    cleaned, plan = plan_quantization(model, **asked)
+    cleaned, plan = plan_quantization(model, **options)
     stream = iter(samples(data, _inputs(cleaned.model)))
     first = list(islice(stream, max([COMPARED, *(a.samples for a in plan.algorithms if isinstance(a, FloatRewrite))])))
-    error_on = partial(_error_on, cleaned, partial(make_plan, original=plan.original, **asked), profile)
+    error_on = partial(_error_on, cleaned, partial(make_plan, original=plan.original, **options), profile)
     rewritten, reports = rewrite(plan.algorithms, cleaned.model, first, error_on)
     if reports:
         cleaned = replace(cleaned, model=rewritten)
-        plan = make_plan(rewritten, plan.original, **asked)
+        plan = make_plan(rewritten, plan.original, **options)
     equality = interop.check_equal(model, cleaned.model, first[:COMPARED])
     known = count_samples(data, _inputs(cleaned.model)) if progress else None
     seen = _see(cleaned, plan, chain(first, stream), _Count(progress, known), keep)
-    return Calibrated(model, asked, cleaned, plan, equality, seen, reports, profile)
+    return Calibrated(model, options, cleaned, plan, equality, seen, reports, profile)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,11 +150,11 @@ class Calibrated:
 
     Attributes
     ----------
-    source, asked, profile : what was given. plan : what was asked for. rewrites : what algorithms did to the graph.
+    source, options, profile : what was given. plan : what was asked for. rewrites : what algorithms did to the graph.
     """
 
     source: str | os.PathLike[str] | onnx.ModelProto
-    asked: Mapping[str, Any]
+    options: Options
     cleaned: CleanUp
     plan: Plan
     equality: Equality
@@ -185,7 +165,8 @@ class Calibrated:
 
     def plan_with(self, config: Mapping[str, Any]) -> Plan:
         """The plan for another configuration of types."""
-        return make_plan(self.cleaned.model, self.plan.original, **{**self.asked, "config": config})
+        options: Options = {**self.options, "config": config}
+        return make_plan(self.cleaned.model, self.plan.original, **options)
 
     def draft(self, plan: Plan) -> tuple[Draft, tuple[TensorRange, ...]]:
         """Every scale chosen, by a plan with the same placement and choice of ranges; no algorithm has acted.
@@ -238,28 +219,12 @@ class Calibrated:
 
 
 def plan_quantization(
-    model: str | os.PathLike[str] | onnx.ModelProto,
-    *,
-    activations: QType | str = int8,
-    weights: QType | str = int8,
-    weight_group: int | None = None,
-    method: RangeChoice | str | None = None,
-    config: Config | None = None,
-    algorithms: Iterable[Algorithm | str] | str = (),
+    model: str | os.PathLike[str] | onnx.ModelProto, **options: Unpack[Options]
 ) -> tuple[CleanUp, Plan]:
     """The cleaned-up model and what :func:`quantize` would do to it; print the plan to see every node's setting."""
     read = _read_float(model)
     cleaned = interop.clean_up(read)
-    plan = make_plan(
-        cleaned.model,
-        {str(node.name) for node in read.graph},
-        activations=activations,
-        weights=weights,
-        weight_group=weight_group,
-        method=method,
-        config=config,
-        algorithms=algorithms,
-    )
+    plan = make_plan(cleaned.model, {str(node.name) for node in read.graph}, **options)
     _check_some_integer(plan.placement, model)
     return cleaned, plan
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import onnx
 import onnx_ir as ir
@@ -20,12 +20,12 @@ from halfeven.ir.program import Program
 from halfeven.lower import lower
 from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
 from halfeven.numerics.qtype import QType, get_qtype, int4, int8
-from halfeven.ptq.algorithms.stages import Algorithm
 from halfeven.ptq.calibrate import Progress
-from halfeven.ptq.choice import BestModel, RangeChoice
+from halfeven.ptq.choice import BestModel
 from halfeven.ptq.config import read_config
 from halfeven.ptq.keep import Sample
-from halfeven.ptq.plan import Config, make_plan
+from halfeven.ptq.options import Config, Options, again
+from halfeven.ptq.plan import make_plan
 from halfeven.ptq.quantize import Calibrated, PtqResult, calibrate_model
 from halfeven.ptq.segments import tap
 from halfeven.report.layers import pair
@@ -36,6 +36,9 @@ from halfeven.search.judge import Judge
 from halfeven.search.knobs import Knob, knobs_of
 from halfeven.search.settings import MixedPrecision
 from halfeven.search.steps import cost_of, holds, order_of, to_floor, to_limits, within
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Array = NDArray[Any]
 Begin = Callable[[str], object]
@@ -48,15 +51,10 @@ def mixed_precision(
     data: Any,
     settings: MixedPrecision,
     *,
-    activations: QType | str = int8,
-    weights: QType | str = int8,
-    weight_group: int | None = None,
-    method: RangeChoice | str | None = None,
-    config: Config | None = None,
-    algorithms: Iterable[Algorithm | str] | str = (),
     profile: Profile | str = JOURNEY6,
     progress: Progress | None = None,
     begin: Begin = lambda _label: None,
+    **options: Unpack[Options],
 ) -> tuple[PtqResult, MixedPrecisionResult]:
     """Quantize with the fewest bits that do, or the best that the limits allow.
 
@@ -70,21 +68,16 @@ def mixed_precision(
     Parameters
     ----------
     progress : called with (done, total) of the part that ``begin`` has announced.
+    options : see :class:`~halfeven.ptq.options.Options`.
 
     Raises
     ------
     ModelError, DataError, ParameterError, UnsupportedError
         In one line each.
     """
-    given, narrowest = _given(config), _narrowest_weight(activations, weights)
-    asked = {
-        "activations": int8,
-        "weights": int8,
-        "method": method,
-        "config": given,
-        "algorithms": algorithms if isinstance(algorithms, str) else tuple(algorithms),
-    }
-    if weight_group is not None:
+    given, narrowest = _given(options.get("config")), _narrowest_weight(options)
+    asked: Options = {**again(options), "activations": int8, "weights": int8, "config": given}
+    if options.get("weight_group") is not None:
         raise ParameterError("mixed precision has one scale a channel: leave the weight group out")
     begin("calibrating")
     deadline = None if settings.seconds is None else time.monotonic() + settings.seconds
@@ -106,16 +99,17 @@ def _given(config: Config | None) -> dict[str, Any]:
     return loaded
 
 
-def _narrowest_weight(activations: QType | str, weights: QType | str) -> QType:
-    if get_qtype(activations) is not int8:
+def _narrowest_weight(options: Options) -> QType:
+    activations, weights = get_qtype(options.get("activations", int8)), get_qtype(options.get("weights", int8))
+    if activations is not int8:
         raise ParameterError(
             f"mixed precision chooses between int8 and int16: leave activations at int8, not {activations}"
         )
-    if get_qtype(weights) not in (int4, int8):
+    if weights not in (int4, int8):
         raise ParameterError(
             f"mixed precision takes weights int8, or int4 to choose between int4 and int8, not {weights}"
         )
-    return get_qtype(weights)
+    return weights
 
 
 class _Search:
@@ -135,8 +129,8 @@ class _Search:
         self._progress, self._begin = progress, begin
         self._samples = calibrated.seen.kept[: settings.samples]
         self._expected = _float_outputs(calibrated, self._samples)
-        asked = {**calibrated.asked, "config": config, "weights": weights}
-        self._narrow = make_plan(calibrated.cleaned.model, calibrated.plan.original, **asked)
+        options: Options = {**calibrated.options, "config": config, "weights": weights}
+        self._narrow = make_plan(calibrated.cleaned.model, calibrated.plan.original, **options)
         self._model = calibrated.draft(self._narrow)[0].write()
         self._program = lower(self._model, calibrated.profile)
         shapes = _shapes(self._program, calibrated, self._samples[0])
