@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from halfeven.ptq.algorithms import Algorithm
+    from halfeven.ptq.boundary import Boundary
     from halfeven.ptq.choice import RangeChoice
     from halfeven.ptq.options import Config, Options
     from halfeven.ptq.plan import Plan
@@ -139,6 +140,33 @@ class QuantizedModel:
         found = self._run(values, wanted, backend, threads)
         return {p.name: found[p.codes or p.name] for p in self.outputs}
 
+    def with_boundary(self, form: Literal["float", "codes"]) -> QuantizedModel:
+        """The same model with float32 values or integer codes at its inputs and outputs; what is inside stays.
+
+        "codes": without the QuantizeLinear behind inputs and the DequantizeLinear before outputs, as on a board; what
+        carries no codes stays as it is. "float": with them. Save it to have the file.
+        """
+        from halfeven.interop.boundary import expose_codes, hide_codes  # noqa: PLC0415
+
+        if form not in ("float", "codes"):
+            raise ParameterError(f"a boundary is 'float' or 'codes', not {form!r}")
+        graph = hide_codes(self._graph) if form == "float" else expose_codes(self._graph).model
+        return QuantizedModel(graph, self._lowered(graph), self.source, self.ptq, self.search)
+
+    def _at_reals(self) -> tuple[Program, ir.Model]:
+        """Program and graph as they are fed with the float model's samples."""
+        if not any(p.takes_codes for p in (*self.inputs, *self.outputs)):
+            return self.program, self._graph
+        from halfeven.interop.boundary import hide_codes  # noqa: PLC0415
+
+        graph = hide_codes(self._graph)
+        return self._lowered(graph), graph
+
+    def _lowered(self, graph: ir.Model) -> Program:
+        from halfeven.lower import lower  # noqa: PLC0415
+
+        return lower(graph, self.profile, name=self.program.name)
+
     def _real_inputs(self, feeds: Mapping[str, Any], *, counted: bool) -> dict[str, Array]:
         return {
             p.name: real_input(p, feeds[p.name], nan_counted=counted and p.name in self._nan_counted)
@@ -183,9 +211,10 @@ class QuantizedModel:
         """
         from halfeven.report.compare import compare  # noqa: PLC0415
 
+        program, graph = self._at_reals()
         return compare(
-            self.program,
-            self._graph,
+            program,
+            graph,
             float_model,
             data,
             source=self.source if self.ptq is None else f"{self.source}, quantized",
@@ -222,7 +251,8 @@ class QuantizedModel:
         from halfeven.report.sensitivity import sensitivity, trials_named  # noqa: PLC0415
 
         chosen = trials_named(trials)
-        return sensitivity(self.program, self._graph, float_model, data, trials=chosen, limit=limit, progress=progress)
+        program, graph = self._at_reals()
+        return sensitivity(program, graph, float_model, data, trials=chosen, limit=limit, progress=progress)
 
     def bench(
         self,
@@ -307,6 +337,7 @@ def quantize_model(
     config: Config | None = None,
     method: RangeChoice | str | None = None,
     algorithms: Iterable[Algorithm | str] | str = (),
+    boundary: Boundary = "float",
     search: MixedPrecision | None = None,
     profile: str | Profile = JOURNEY6,
     strict: bool = False,
@@ -329,6 +360,9 @@ def quantize_model(
         options.
     algorithms : accuracy algorithms, or their names, such as ``["bias-correction"]``; what each did stands in
         ``model.ptq.algorithms``.
+    boundary : what the model takes and gives: "float" values, behind which it has codes; the integer "codes", as a
+        board sees them; or values that are left "unquantized": an output comes in float32 straight from the last
+        product's sums. One for all, or a dict by name of input and output.
     search : a :class:`~halfeven.search.MixedPrecision`: which tensors get int16, and with ``weights="int4"`` which
         weights int8, is found by measuring; ``model.search`` says how.
     profile : the arithmetic that the model is made for.
@@ -352,6 +386,7 @@ def quantize_model(
         "method": method,
         "config": config,
         "algorithms": algorithms,
+        "boundary": boundary,
     }
     found = None
     if search is None:

@@ -100,6 +100,64 @@ def test_run_codes(tmp_path: Path, quantized: Path, halfeven: Halfeven) -> None:
         np.testing.assert_array_equal(got["score"], model.run_codes({"image": codes}, backend="reference")["score"])
 
 
+def test_a_model_of_codes_goes_through_every_command(
+    tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, data = small_models.saved(small_models.cnn(), tmp_path / "cnn.onnx"), tmp_path / "data.npz"
+    np.savez(data, image=small_models.images(16))
+    made = tmp_path / "codes.onnx"
+    assert halfeven("quantize", model, "--data", data, "-o", made, "--boundary", "codes") == 0
+    assert not {node.op_type for node in onnx.load(made).graph.node[:1]} & {"QuantizeLinear"}
+    assert halfeven("inspect", made) == 0
+    assert re.search(r"input +image +N x 3 x 12 x 12 +int8 +0\.0\d+ +0 ", capsys.readouterr().out)
+    codes = he.quantize(small_models.images(2), he.load(made).inputs[0].params)
+    np.savez(tmp_path / "in.npz", image=codes)
+    assert halfeven("run", made, "--input", tmp_path / "in.npz", "--output", tmp_path / "y.npz") == 0
+    with np.load(tmp_path / "y.npz") as got:
+        assert got["score"].dtype == np.int8
+    for samples in (data, tmp_path / "in.npz"):  # values, and codes
+        assert halfeven("verify", made, "--data", samples) == 0
+    assert halfeven("verify", made) == 0
+    assert halfeven("compare", model, made, "--data", data, "--no-speed", "--sensitivity") == 0
+    assert halfeven("bench", made, "--seconds", "0.01", "--against", "onnxruntime") == 0
+    capsys.readouterr()
+    assert halfeven("run", made, "--input", data, "--output", tmp_path / "z.npz") == 2
+    assert "'image' takes int8, not float32" in capsys.readouterr().err
+    assert not (tmp_path / "z.npz").exists()
+
+
+def test_a_boundary_by_name(tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]) -> None:
+    model, data = small_models.saved(small_models.cnn(), tmp_path / "cnn.onnx"), tmp_path / "data.npz"
+    np.savez(data, image=small_models.images(16))
+    command = "quantize", model, "--data", data, "-o", tmp_path / "made.onnx"
+    assert halfeven(*command, "--boundary", "image=codes", "--boundary", "score=unquantized") == 0
+    ports = he.load(tmp_path / "made.onnx")
+    assert (ports.inputs[0].dtype, ports.outputs[0].dtype) == (np.int8, np.float32)
+    assert halfeven(*command, "--boundary", "score=float", "--boundary", "image=float") == 0
+    assert halfeven("inspect", tmp_path / "made.onnx") == 0
+    assert re.search(r"output +score +N x 5 +float32 as int8 ", capsys.readouterr().out)
+    assert halfeven(*command, "--boundary", "codes", "--boundary", "score=float") == 2
+    assert "--boundary codes is for all: give it alone, or NAME=FORM for each" in capsys.readouterr().err
+
+
+def test_inspect_shows_sums_with_one_scale_a_channel(
+    tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = onnx.parser.parse_model(
+        '<ir_version: 10, opset_import: ["" : 21]> g (float[N,4] x) => (float[N,3] y) { y = MatMul(x, w) }'
+    )
+    w = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(w, "w"))
+    onnx.save(model, tmp_path / "m.onnx")
+    np.save(tmp_path / "x.npy", np.random.default_rng(1).normal(size=(9, 4)).astype(np.float32))
+    command = "quantize", tmp_path / "m.onnx", "--data", tmp_path / "x.npy", "-o", tmp_path / "q.onnx"
+    assert halfeven(*command, "--boundary", "y=unquantized") == 0
+    assert halfeven("inspect", tmp_path / "q.onnx") == 0
+    assert re.search(
+        r"output +y +N x 3 +float32 as int32 +3 in \[0\.0\d+ \.\. 0\.0\d+\] +0 +-", capsys.readouterr().out
+    )
+
+
 def test_verify_agrees(quantized: Path, tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]) -> None:
     assert halfeven("verify", quantized) == 0
     assert halfeven("verify", quantized, "--data", tmp_path / "data.npz", "--limit", 3) == 0

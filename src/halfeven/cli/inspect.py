@@ -84,9 +84,14 @@ def _shape(port: Port) -> str:
 def _params(port: Port) -> tuple[str, str, str, str]:
     if port.params is None:
         return str(port.dtype), "-", "-", "-"
-    scale, zero = float(port.params.scale), int(port.params.zero_point)
-    low, high = (port.params.qtype.qmin - zero) * scale, (port.params.qtype.qmax - zero) * scale
-    return str(port.params.qtype), f"{scale:.9g}", str(zero), f"[{low:.6g}, {high:.6g}]"
+    params = port.params
+    kind = str(params.qtype) if port.takes_codes else f"{port.dtype} as {params.qtype}"
+    if params.axis is not None:
+        scales = f"{params.scale.size} in [{params.scale.min():.4g} .. {params.scale.max():.4g}]"
+        return kind, scales, "0" if not params.zero_point.any() else "one a channel", "-"
+    scale, zero = float(params.scale), int(params.zero_point)
+    low, high = (params.qtype.qmin - zero) * scale, (params.qtype.qmax - zero) * scale
+    return kind, f"{scale:.9g}", str(zero), f"[{low:.6g}, {high:.6g}]"
 
 
 def _layers(model: api.QuantizedModel) -> Any:

@@ -50,6 +50,15 @@ def command(
         str,
         typer.Option(metavar="NAME,NAME", help="Accuracy algorithms: " + ", ".join(NAMED) + ".", show_default="none"),
     ] = "",
+    boundary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]FORM",
+            help="What inputs and outputs are: float, codes (integers, as on a board) or unquantized (an output "
+            "straight from the last sums). For all, or for one by NAME; may be repeated.",
+            show_default="float",
+        ),
+    ] = None,
     config: Annotated[Path | None, typer.Option(metavar="quant_config.json", help="Settings for each node.")] = None,
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Show every node's setting and where it comes from, and stop.")
@@ -85,6 +94,7 @@ def command(
         "weight_group": weight_group,
         "method": method,
         "config": config,
+        "boundary": _boundary(boundary or []),
         "algorithms": [name.strip() for name in algorithms.split(",") if name.strip()],
     }
     if print_config:
@@ -120,6 +130,16 @@ def command(
             console.out().print(f"written: {save_config}", markup=False)
         if not quantized.search.reached:
             raise typer.Exit(1)
+
+
+def _boundary(given: Sequence[str]) -> str | dict[str, str]:
+    """One form for all, or forms by name."""
+    named = dict(text.rpartition("=")[::2] for text in given)
+    if "" not in named:
+        return named or "float"
+    if len(given) > 1:
+        raise ParameterError(f"--boundary {named['']} is for all: give it alone, or NAME=FORM for each")
+    return named[""]
 
 
 def _search(limits: Mapping[str, Any], time_limit: float | None, save_config: Path | None) -> MixedPrecision | None:

@@ -18,7 +18,7 @@ from halfeven.cli.options import Debug, ModelPath, Profile, given_path
 from halfeven.cli.run import read_npz
 from halfeven.errors import DataError, ParameterError
 from halfeven.execute import run as execute
-from halfeven.ptq.data import samples
+from halfeven.report.feeds import codes_or_reals
 from halfeven.report.verify import Verification, random_samples, same_bits, verify
 
 Sample = dict[str, NDArray[Any]]
@@ -55,7 +55,7 @@ def command(
 
 def _samples(model: api.QuantizedModel, data: Path | None, limit: int, shape: list[str]) -> Iterator[Sample]:
     if data is not None:
-        return samples(data, model.inputs)
+        return codes_or_reals(data, model.program)
     return random_samples(model.program, limit, dict(map(_parse_shape, shape)))
 
 

@@ -40,7 +40,8 @@ def real_input(port: Port, value: Any, *, nan_counted: bool) -> Array:
         with np.errstate(over="ignore"):
             a = a.astype(np.float32, copy=False)
     if a.dtype != port.dtype:
-        raise DataError(f"input '{port.name}' takes {port.dtype}, not {a.dtype}")
+        hint = ": quantize() makes codes of values" if port.takes_codes and a.dtype.kind == "f" else ""
+        raise DataError(f"input '{port.name}' takes {port.dtype}, not {a.dtype}{hint}")
     _check_shape(port, a)
     if not nan_counted and a.dtype.kind == "f" and np.isnan(a).any():
         raise NotANumberError(int(np.isnan(a).sum()), port.name)

@@ -47,6 +47,11 @@ class Port:
     codes: str | None
     params: AffineParams | None
 
+    @property
+    def takes_codes(self) -> bool:
+        """Whether the user gives or gets the codes themselves."""
+        return self.params is not None and self.codes == self.name
+
 
 @dataclass(frozen=True)
 class Program:

@@ -26,11 +26,11 @@ def insert_qdq(model: ir.Model, placement: Placement, activations: Activations, 
       it reads the latter; where a float node makes it, only integer operators do.
     - A block that reads an activation in fewer bits has another pair before it, behind the first.
     - Weights, biases (int32) and constant operands are codes in initializers, each with one DequantizeLinear.
-    - Inputs and outputs keep their names and stay float32.
+    - Inputs and outputs keep their names and stay float32. Those of ``placement.open_outputs`` are read before Q.
     """
     writer = _Writer(model.clone(), placement)
     for name in placement.tensors:
-        writer.activation(name, activations.own[name])
+        writer.activation(name, activations.own[name], handed_out=name not in placement.open_outputs)
     for (node, name), params in activations.narrower.items():
         writer.narrower(node, name, params)
     for name in placement.constants:
@@ -60,8 +60,8 @@ class _Writer:
         self._narrowed: dict[tuple[str, AffineParams], ir.Value] = {}
         self._taken = {*self._values, *self._nodes}
 
-    def activation(self, name: str, params: AffineParams) -> None:
-        """Put Q and DQ behind the value."""
+    def activation(self, name: str, params: AffineParams, *, handed_out: bool) -> None:
+        """Put Q and DQ behind the value; ``handed_out``: an output of the model is what DQ makes."""
         value = self._values[name]
         label = self._label(_shown(value))
         producer, behind = value.producer(), self._behind(value)
@@ -73,7 +73,7 @@ class _Writer:
         for use in uses:
             if everywhere or self._reads_codes(use.node, use.idx):
                 use.node.replace_input_with(use.idx, real)
-        if everywhere and producer is not None and value.is_graph_output():
+        if handed_out and everywhere and producer is not None and value.is_graph_output():
             self._hand_out(value, real)
 
     def narrower(self, node: str, name: str, params: AffineParams) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 if TYPE_CHECKING:
     from halfeven.numerics.qtype import QType
     from halfeven.ptq.algorithms.stages import Algorithm
+    from halfeven.ptq.boundary import Boundary
     from halfeven.ptq.choice import RangeChoice
 
 Config = str | os.PathLike[str] | Mapping[str, Any]
@@ -29,6 +30,8 @@ class Options(TypedDict, total=False):
     config : a quant_config.json, or its contents. Where it speaks, ``activations`` and ``weights`` do not count.
     algorithms : accuracy algorithms or their names, see :mod:`halfeven.ptq.algorithms`; they act in the order of their
         stages.
+    boundary : what inputs and outputs are: "float", "codes" or "unquantized", see :class:`~halfeven.ptq.boundary.Edge`;
+        one for all, or some by name.
     """
 
     activations: QType | str
@@ -37,6 +40,7 @@ class Options(TypedDict, total=False):
     method: RangeChoice | str | None
     config: Config | None
     algorithms: Iterable[Algorithm | str] | str
+    boundary: Boundary
 
 
 def again(options: Options) -> Options:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import onnx_ir as ir
 
 from halfeven.interop.values import constant
 from halfeven.ptq.blocks import Block, FloatNode, constant_operands, find_blocks, float_node, real_operands
+from halfeven.ptq.boundary import Edge, open_ends
 from halfeven.ptq.groups import Groups
 from halfeven.ptq.operators import Role, weight_axis
 
@@ -83,6 +85,7 @@ class Placement:
     constants : constant operands of other nodes, one scale each.
     blocks : nodes that compute in integers, those fused to one result together.
     float_nodes : nodes that stay in float32, and why.
+    open_outputs : outputs of the model that are handed out as they are computed, whatever codes others read.
     """
 
     groups: tuple[Group, ...]
@@ -90,6 +93,7 @@ class Placement:
     constants: tuple[str, ...]
     blocks: tuple[PlacedBlock, ...]
     float_nodes: tuple[FloatNode, ...]
+    open_outputs: frozenset[str] = frozenset()
 
     @property
     def tensors(self) -> tuple[str, ...]:
@@ -102,10 +106,13 @@ class Placement:
         return tuple(name for group in self.groups for name in group.observed)
 
 
-def place(model: ir.Model, keep: Mapping[str, str] | None = None) -> Placement:
+def place(
+    model: ir.Model, keep: Mapping[str, str] | None = None, edges: Mapping[str, Edge] = MappingProxyType({})
+) -> Placement:
     """Decide what carries codes in a cleaned-up float model (opset 21, types inferred).
 
-    ``keep`` names nodes that are to stay in float32, each with the reason.
+    ``keep`` names nodes that are to stay in float32, each with the reason; ``edges`` inputs and outputs that are to be
+    other than float behind codes.
 
     1. An operator of the table reads codes and writes codes; a bias, and a Relu or Clip that alone reads its result,
        belong to it, with no codes between.
@@ -115,19 +122,26 @@ def place(model: ir.Model, keep: Mapping[str, str] | None = None) -> Placement:
     4. Moves and Concats between float nodes alone stay in float32.
     5. Float inputs that an integer operator reads are quantized on entry. Outputs carry codes where an integer operator
        makes them.
+    6. Unquantized edges: see :func:`~halfeven.ptq.boundary.open_ends`.
     """
-    blocks, floats = find_blocks(model.graph, keep or {})
+    ends = open_ends(model.graph, keep or {}, edges)
+    blocks, floats = find_blocks(model.graph, ends.keep)
     groups = Groups(blocks)
     blocks, idle = groups.drop_idle_moves()
     groups.join_concats()
     floats += [float_node(b.node, "it only moves float values") for b in idle]
     products = [_product(b) for b in blocks if b.role is Role.PRODUCT]
     return Placement(
-        tuple(Group(_names(members), _names(observed)) for members, observed in groups.result(model.graph)),
+        tuple(
+            Group(_names(members), _names(observed))
+            for members, observed in groups.result(model.graph)
+            if ends.sums.isdisjoint(_names(members))
+        ),
         tuple(products),
         tuple(dict.fromkeys(_names(constant_operands(blocks)))),
         tuple(_placed(b) for b in blocks),
         tuple(floats),
+        ends.outputs,
     )
 
 

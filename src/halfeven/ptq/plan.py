@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
+from halfeven import interop
 from halfeven.errors import ParameterError
 from halfeven.numerics.qtype import QType, get_qtype, int4, int8, int16, int32
 from halfeven.ptq.algorithms.bias_correction import BiasCorrection
 from halfeven.ptq.algorithms.names import algorithms_of
 from halfeven.ptq.algorithms.stages import Algorithm
+from halfeven.ptq.boundary import Boundary, Edge, edges_of
 from halfeven.ptq.choice import RangeChoice, get_choice
 from halfeven.ptq.code_types import CodeTypes, resolved_types
 from halfeven.ptq.config import NodeSetting, QuantConfig, read_config, resolve
@@ -34,6 +36,7 @@ class Plan:
     warnings : what of the configuration was read with a remark, or changes nothing; one line each.
     algorithms : that act, in their order.
     original : names of the nodes before the clean-up.
+    edges : inputs and outputs that are not float behind codes.
     """
 
     placement: Placement
@@ -43,6 +46,7 @@ class Plan:
     warnings: tuple[str, ...]
     algorithms: tuple[Algorithm, ...]
     original: frozenset[str]
+    edges: Mapping[str, Edge]
 
     def __str__(self) -> str:
         """One line a node: what it reads in which type, its weight, the entry that says so."""
@@ -64,7 +68,9 @@ class Plan:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
         algorithms = [f"algorithms: {', '.join(map(str, self.algorithms))}"] if self.algorithms else []
-        return "\n".join([f"ranges: {self.choice}", *algorithms, *lines])
+        edges = ", ".join(f"{name} {edge.value}" for name, edge in self.edges.items())
+        boundary = [f"boundary: {edges}"] if edges else []
+        return "\n".join([f"ranges: {self.choice}", *algorithms, *boundary, *lines])
 
 
 def make_plan(
@@ -77,6 +83,7 @@ def make_plan(
     method: RangeChoice | str | None = None,
     config: Config | None = None,
     algorithms: Iterable[Algorithm | str] | str = (),
+    boundary: Boundary = Edge.FLOAT,
 ) -> Plan:
     """The plan for a cleaned-up model.
 
@@ -96,8 +103,12 @@ def make_plan(
         raise ParameterError(f"a configuration is for int8 or int16 activations, not {codes}: set 'asymmetric' in it")
     settings = resolve(read, cleaned, activations=codes, weights=weight, original=original)
     keep = {s.node: f"{s.source} keeps it in float32" for s in settings if s.qtype == FLOAT32}
-    placement = place(cleaned, keep)
-    outputs = dict.fromkeys((str(v.name) for v in cleaned.graph.outputs), read.model_output_type)
+    ports = interop.describe(cleaned)
+    names = [p.name for p in ports.outputs]
+    edges = edges_of(boundary, [p.name for p in ports.inputs], names)
+    _check_output_type(read, [name for name in names if edges.get(name) is Edge.UNQUANTIZED])
+    placement = place(cleaned, keep, edges)
+    outputs = dict.fromkeys(names, read.model_output_type)
     types = resolved_types(placement, settings, outputs, symmetric=codes.signed)
     types = replace(types, weight_group=_weight_group(weight_group, types))
     warnings = (*read.warnings, *_without_effect(read, settings, placement))
@@ -109,7 +120,16 @@ def make_plan(
         warnings,
         _algorithms(algorithms, read),
         frozenset(original),
+        edges,
     )
+
+
+def _check_output_type(config: QuantConfig, unquantized: Sequence[str]) -> None:
+    if config.model_output_type is not None and unquantized:
+        raise ParameterError(
+            f"output '{unquantized[0]}' is to be unquantized, and {config.source} gives outputs codes of "
+            f"{config.model_output_type}: leave model_output_type out"
+        )
 
 
 def _choice(method: RangeChoice | str | None, config: QuantConfig) -> RangeChoice:

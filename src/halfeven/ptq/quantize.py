@@ -16,6 +16,7 @@ import onnx_ir as ir
 from halfeven import interop
 from halfeven.errors import ModelError, UnsupportedError
 from halfeven.interop import CleanUp, Equality
+from halfeven.interop.boundary import Exposed, expose_codes
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
 from halfeven.ptq.activations import Activations
@@ -23,6 +24,7 @@ from halfeven.ptq.algorithms.apply import refine, rewrite
 from halfeven.ptq.algorithms.report import AlgorithmReport, provenance
 from halfeven.ptq.algorithms.stages import BiasCorrecting, Error, FloatRewrite, WeightRounding
 from halfeven.ptq.best_model import nearest_model, output_errors
+from halfeven.ptq.boundary import Edge
 from halfeven.ptq.calibrate import Progress, calibrate
 from halfeven.ptq.choice import BestModel, BestOf, RangeChoice
 from halfeven.ptq.choose_scales import Float, TensorRange, choose_scales
@@ -197,14 +199,24 @@ class Calibrated:
         _sign(made, self.source, self.profile, reports)
         return made
 
+    @staticmethod
+    def _exposed(model: ir.Model, plan: Plan) -> Exposed:
+        """The model with codes at the edges where that was asked for; of all edges, where they carry any."""
+        names = {name for name, edge in plan.edges.items() if edge is Edge.CODES}
+        ports = {str(v.name) for v in (*model.graph.inputs, *model.graph.outputs)}
+        if not names:
+            return Exposed(model, ())
+        return expose_codes(model, None if names == ports else names)
+
     def quantize(self, plan: Plan | None = None) -> PtqResult:
         """The quantized model, by the plan that was asked for or another one."""
         plan = self.plan if plan is None else plan
         first, ranges = self.draft(plan)
         draft, refined = refine(plan.algorithms, first, self.seen.kept, self.seen.count.tick)
         reports = (*self.rewrites, *refined)
+        exposed = self._exposed(self.write(draft, reports), plan)
         return PtqResult(
-            self.write(draft, reports),
+            exposed.model,
             draft,
             self.cleaned,
             self.equality,
@@ -213,7 +225,7 @@ class Calibrated:
             draft.constants.widened,
             self.seen.samples,
             plan.settings,
-            plan.warnings,
+            (*plan.warnings, *exposed.remarks),
             reports,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -82,7 +82,7 @@ def pair(program: Program, graph: ir.Graph, float_model: FloatModel) -> Pairing:
     read = _read_float(float_model)
     _check_inputs(read, program, label(float_model))
     known = {str(v.name) for v in graph.inputs} | {str(v.name) for node in graph for v in node.outputs}
-    written = [(i, name) for i in program for name in results(i) if name in known and not isinstance(i, Dequantize)]
+    written = [(i, name) for i in program for name in results(i) if name in known and not _repeats(i, known)]
     tries = (_pair(model, written, _reals(graph), program) for model in (clean_up(read).model, read))
     best = max(tries, key=lambda pairing: len(pairing.layers))
     if all(layer.is_input for layer in best.layers):
@@ -93,6 +93,11 @@ def pair(program: Program, graph: ir.Graph, float_model: FloatModel) -> Pairing:
             source=label(float_model),
         )
     return best
+
+
+def _repeats(instruction: Instruction, known: Collection[str]) -> bool:
+    """Whether it gives the reals of codes that are compared themselves; the sums of a product are not."""
+    return isinstance(instruction, Dequantize) and instruction.x in known
 
 
 def label(model: FloatModel) -> str:

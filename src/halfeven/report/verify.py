@@ -124,7 +124,7 @@ def verify(
 def random_samples(
     program: Program, count: int, sizes: Mapping[str, tuple[int, ...]], seed: int = 0
 ) -> Iterator[dict[str, Array]]:
-    """Samples that fill each input's range of codes and go a little beyond it.
+    """Samples that fill each input's range of codes and go a little beyond it; of inputs that take codes, any codes.
 
     Parameters
     ----------
@@ -142,13 +142,15 @@ def random_samples(
         raise DataError(f"the model has no input '{unknown[0]}' to give a shape to: it has {', '.join(names)}")
     shapes = {p.name: _shape(p, sizes.get(p.name)) for p in program.inputs}
     for _ in range(count):
-        sample = {}
-        for p in program.inputs:
-            scale = 1.0 if p.params is None else float(p.params.scale) * p.params.qtype.levels / 2
-            zero = 0.0 if p.params is None else float(p.params.zero_point) * float(p.params.scale)
-            values = rng.uniform(-1.1, 1.1, shapes[p.name]) * scale - zero
-            sample[p.name] = values.astype(p.dtype)
-        yield sample
+        yield {p.name: _random(rng, p, shapes[p.name]) for p in program.inputs}
+
+
+def _random(rng: np.random.Generator, port: Port, shape: tuple[int, ...]) -> Array:
+    if port.params is not None and port.takes_codes:
+        return rng.integers(port.params.qtype.qmin, port.params.qtype.qmax, shape, port.dtype, endpoint=True)
+    scale = 1.0 if port.params is None else float(port.params.scale) * port.params.qtype.levels / 2
+    zero = 0.0 if port.params is None else float(port.params.zero_point) * float(port.params.scale)
+    return np.asarray((rng.uniform(-1.1, 1.1, shape) * scale - zero).astype(port.dtype))
 
 
 def _shape(port: Port, given: tuple[int, ...] | None) -> tuple[int, ...]:

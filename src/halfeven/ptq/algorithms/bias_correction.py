@@ -98,10 +98,10 @@ def least_squares_shift(pairs: Iterable[tuple[Array, Array]], low: float, high: 
 
 
 def _clamps(draft: Draft, layer: Layer, last: ir.Node) -> tuple[float, float]:
-    """The least and the greatest real that the block's result can be: of its codes, or of its Relu or Clip."""
+    """The least and the greatest real that the block's result can be: of its codes, if any, or of its Relu or Clip."""
     bounds = np.array(clip_bounds(last) or (-np.inf, np.inf), np.float32)
-    params = draft.activations.own[layer.block.results[0]]
-    least, greatest = np.asarray(fake_quantize(bounds, params, draft.profile))
+    params = draft.activations.own.get(layer.block.results[0])
+    least, greatest = bounds if params is None else np.asarray(fake_quantize(bounds, params, draft.profile))
     return float(least), float(greatest)
 
 

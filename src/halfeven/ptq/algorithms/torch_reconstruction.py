@@ -164,7 +164,8 @@ class _Network:
             node = self._by_name[name]
             inside[node.output[0]] = self._compute(node, inside, weights)
         result = block.results[0]
-        values[result] = torch_affine.fake_quantize(inside[result], activations.own[result], profile)
+        own = activations.own.get(result)
+        values[result] = inside[result] if own is None else torch_affine.fake_quantize(inside[result], own, profile)
 
     def _compute(self, node: onnx.NodeProto, values: Tensors, weights: Mapping[str, Tensor]) -> Tensor:
         def read(name: str) -> Tensor:

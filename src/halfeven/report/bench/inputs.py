@@ -18,7 +18,10 @@ Shape = tuple[int, ...]
 
 
 def noise(ports: tuple[Port, ...], shapes: Mapping[str, Shape]) -> dict[str, Array]:
-    """Normal noise for float inputs, zeros for others; a free first axis is 1, other free sizes must be given."""
+    """Normal noise for float inputs, any codes for those that take codes, zeros for others.
+
+    A free first axis is 1, other free sizes must be given.
+    """
     unknown = [name for name in shapes if name not in {p.name for p in ports}]
     if unknown:
         raise ParameterError(f"there is no input '{unknown[0]}': inputs are {', '.join(p.name for p in ports)}")
@@ -30,6 +33,8 @@ def _values(rng: np.random.Generator, port: Port, shape: Shape) -> Array:
     check_memory(prod(shape) * port.dtype.itemsize, f"input '{port.name}' {shape}")
     if port.dtype.kind == "f":
         return rng.standard_normal(shape, np.float32).astype(port.dtype)
+    if port.params is not None and port.takes_codes:
+        return rng.integers(port.params.qtype.qmin, port.params.qtype.qmax, shape, port.dtype, endpoint=True)
     return np.zeros(shape, port.dtype)
 
 
