@@ -10,14 +10,14 @@ from typing import Any
 
 import onnx_ir as ir
 
-from halfeven.numerics.params import AffineParams
+from halfeven.numerics.params import AffineParams, choose_params
 from halfeven.numerics.profile import Profile
 from halfeven.ptq.choice import BestOf, Candidate
 from halfeven.ptq.code_types import Scale
 from halfeven.ptq.difference import Difference, Measure
 from halfeven.ptq.groups import MOVING
 from halfeven.ptq.keep import Sample
-from halfeven.ptq.masks import EVERYTHING, limits_of_groups, narrowed, softmax_reads, watched
+from halfeven.ptq.masks import EVERYTHING, complemented, limits_of_groups, narrowed, softmax_reads, watched
 from halfeven.ptq.placement import Group, Placement
 from halfeven.ptq.readers import Trial, measure
 from halfeven.ranges import Codes, Fixed, Histogram, Method, Range, Statistics, choose_range
@@ -84,7 +84,11 @@ def choose_scales(
     ranges = {n: (s.lo, s.hi) for k, s in zip(scales, together, strict=True) if s.count for n in k.group.tensors}
     limits = limits_of_groups(model.model, model.placement, ranges)
     candidates = (Candidate(choice),) if not isinstance(choice, BestOf) else choice.candidates
-    tried = [_tried(k, s, candidates, limits.get(k.group, EVERYTHING)) for k, s in zip(scales, together, strict=True)]
+    ends = complemented(model.model, model.placement, ranges)
+    tried = [
+        _tried(k, s, candidates, limits.get(k.group, EVERYTHING), ends.get(k.group))
+        for k, s in zip(scales, together, strict=True)
+    ]
     masked = {k.group for k in scales if k.group in limits or {*k.group.tensors} & softmax.keys()}
     best = _best(scales, together, tried, choice, model, masked) if isinstance(choice, BestOf) else [0] * len(scales)
     rows = zip(scales, together, tried, best, strict=True)
@@ -95,8 +99,10 @@ def _statistics(scale: Scale, seen: Mapping[str, Statistics], softmax: Collectio
     return [seen[name] for name in watched(scale.group, softmax)]
 
 
-def _tried(scale: Scale, statistics: Statistics, candidates: Sequence[Candidate], limit: Range) -> list[_Tried]:
-    """The candidates whose parameters are no earlier one's."""
+def _tried(
+    scale: Scale, statistics: Statistics, candidates: Sequence[Candidate], limit: Range, end: float | None
+) -> list[_Tried]:
+    """The candidates whose parameters are no earlier one's; ``end``: what must have a code, see complemented."""
     found: dict[AffineParams, _Tried] = {}
     for candidate in candidates:
         if scale.codes.qtype.bits > candidate.most_bits:
@@ -106,7 +112,9 @@ def _tried(scale: Scale, statistics: Statistics, candidates: Sequence[Candidate]
         lo, hi = choose_range(statistics, candidate.method, codes)
         if not isinstance(candidate.method, Fixed):
             lo, hi = narrowed((lo, hi), limit)
-        params = codes.params(lo, hi)
+        exact = end is not None and symmetric and not isinstance(candidate.method, Fixed)
+        hi = max(hi, end or hi) if exact else hi
+        params = choose_params(lo, hi, codes.qtype, narrow=True) if exact else codes.params(lo, hi)
         found.setdefault(params, _Tried(candidate, lo, hi, params))
     return list(found.values())
 

@@ -1,6 +1,6 @@
 """Attention masks set no range: what a Softmax cannot tell from minus infinity, and what makes a sum saturate.
 
-Source: docs/math/ranges.md eq. 11, 12.
+And they are computed exactly: the 1 of ``1 - x`` has a code. Source: docs/math/ranges.md eq. 11, 12, 13.
 """
 
 from __future__ import annotations
@@ -112,6 +112,23 @@ def limits_of_groups(model: ir.Model, placement: Placement, seen: Mapping[str, R
         ):
             found[group] = limit
             ranges.update(dict.fromkeys(group.tensors, inside_limit))
+    return found
+
+
+def complemented(model: ir.Model, placement: Placement, seen: Mapping[str, Range]) -> dict[Group, float]:
+    """The greatest value of each group of which a constant of that value is the complement: ``c - x``, ``x - c``.
+
+    The difference is 0 where x is at its end, so that end must be a code: in symmetric codes ``S = c / qmax``.
+    """
+    constants = constant_ranges(model, placement)
+    ends = {name: (lo if lo == hi else math.nan) for name, (lo, hi) in constants.items()}
+    found = {}
+    for group in placement.groups:
+        lo, hi = seen.get(group.tensors[0], EVERYTHING)
+        readers = (b for b in placement.blocks if b.operator in ("Add", "Sub") and set(b.operands) & set(group.tensors))
+        differences = {(-1 if b.operator == "Add" else 1) * ends[c] for b in readers for c in b.constants}
+        if 0 < hi < math.inf and hi >= -lo and hi in differences:
+            found[group] = hi
     return found
 
 
