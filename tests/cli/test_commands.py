@@ -55,6 +55,15 @@ def test_quantize_says_what_it_did(tmp_path: Path, halfeven: Halfeven, capsys: p
     onnx.checker.check_model(onnx.load(output), full_check=True)
 
 
+def test_quantize_warns_of_degenerate_ranges_by_name(
+    tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = small_models.saved(small_models.cnn(), tmp_path / "cnn.onnx")
+    np.savez(tmp_path / "data.npz", image=np.zeros((2, 3, 12, 12), np.float32))
+    assert halfeven("quantize", model, "--data", tmp_path / "data.npz", "-o", tmp_path / "int8.onnx") == 0
+    assert "halfeven: warning: 'image' (0)" in capsys.readouterr().err
+
+
 def test_a_place_that_cannot_be_written_to_is_said_before_any_work(
     tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
 ) -> None:

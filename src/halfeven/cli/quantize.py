@@ -159,4 +159,4 @@ def _search(limits: Mapping[str, Any], time_limit: float | None, save_config: Pa
 def warn(lines: Sequence[str]) -> None:
     """What was read with a remark."""
     for line in lines:
-        complain(line)
+        complain(f"warning: {line}")

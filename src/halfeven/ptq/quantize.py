@@ -38,6 +38,7 @@ from halfeven.ptq.masks import softmax_reads
 from halfeven.ptq.options import Options, again
 from halfeven.ptq.placement import Placement
 from halfeven.ptq.plan import Plan, make_plan
+from halfeven.ptq.remarks import remarks_on
 from halfeven.ptq.weights import Widened
 from halfeven.ranges import Statistics
 
@@ -61,7 +62,8 @@ class PtqResult:
     placement : what carries codes. ranges : one row a scale of activations.
     widened : weights whose scale was raised so that the bias fits.
     samples : how many were seen.
-    settings : what was asked of each node. warnings : remarks on the configuration, one line each.
+    settings : what was asked of each node. warnings : remarks on configuration, boundary and ranges, one line
+        each.
     algorithms : what each accuracy algorithm did.
     """
 
@@ -215,6 +217,7 @@ class Calibrated:
         draft, refined = refine(plan.algorithms, first, self.seen.kept, self.seen.count.tick)
         reports = (*self.rewrites, *refined)
         exposed = self._exposed(self.write(draft, reports), plan)
+        remarks = remarks_on(ranges, plan.placement.products, draft.arrays, self.seen.samples)
         return PtqResult(
             exposed.model,
             draft,
@@ -225,7 +228,7 @@ class Calibrated:
             draft.constants.widened,
             self.seen.samples,
             plan.settings,
-            (*plan.warnings, *exposed.remarks),
+            (*plan.warnings, *exposed.remarks, *remarks),
             reports,
         )
 
