@@ -35,6 +35,7 @@ void check_size(const char* name, std::size_t size, std::size_t expected);
 
 native::Execution execution_of(int isa, int threads);
 
+void bind_columns(nb::module_& m);
 void bind_elementwise(nb::module_& m);
 void bind_exhaustive(nb::module_& m);
 void bind_statistics(nb::module_& m);

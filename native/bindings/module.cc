@@ -9,6 +9,7 @@
 #include "bindings/arrays.h"
 #include "bindings/program.h"
 #include "engine/cpu.h"
+#include "kernels/columns/columns.h"
 #include "kernels/depthwise/depthwise.h"
 #include "kernels/gemm/dot.h"
 #include "kernels/rows/rows.h"
@@ -42,6 +43,7 @@ std::vector<std::string_view> kernel_names() {
   append_names(names, native::depthwise_kernels);
   append_names(names, native::row_kernels);
   append_names(names, native::statistics_kernels);
+  append_names(names, native::column_kernels);
   return names;
 }
 
@@ -53,6 +55,7 @@ NB_MODULE(_native, m) {
   m.def("isa_names", &isa_names, "Rows (name, compiled, supported), in the order of the isa argument.");
   m.def("active_isa", &active_isa, "The best supported instruction set, or the one that HALFEVEN_ISA names.");
   m.def("kernel_names", &kernel_names, "Each kernel of this build: <op>_<in>_<out>_<isa>.");
+  bind_columns(m);
   bind_elementwise(m);
   bind_statistics(m);
   bind_exhaustive(m);

@@ -8,7 +8,7 @@
 
 namespace halfeven::native {
 
-enum class Type : int { f32, s8, u8, s16, u16, s32, s64 };
+enum class Type : int { f32, s8, u8, s16, u16, s32, s64, f64 };
 
 template <class Function>
 struct Kernel {

@@ -51,6 +51,32 @@ def requantize(
 def gather(
     x: NDArray[np.float32], counts: NDArray[np.int64] | None, exponent: int, isa: int = -1, threads: int = 0
 ) -> tuple[float, float, int, int, int, int, int]: ...
+def factor(h: NDArray[np.float64], w: NDArray[np.float64], isa: int = -1, threads: int = 0) -> bool: ...
+def solve(
+    u: NDArray[np.float64], w: NDArray[np.float64], b: NDArray[np.float64], isa: int = -1, threads: int = 0
+) -> None: ...
+def round_columns(
+    v: NDArray[np.float64],
+    f: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    qmin: float,
+    qmax: float,
+    codes: NDArray[np.float64],
+    isa: int = -1,
+    threads: int = 0,
+) -> None: ...
+def improve_columns(
+    v: NDArray[np.float64],
+    h: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    qmin: float,
+    qmax: float,
+    codes: NDArray[np.float64],
+    pull: NDArray[np.float64],
+    sweeps: int,
+    isa: int = -1,
+    threads: int = 0,
+) -> None: ...
 def exhaustive_quantize(
     scale: float,
     zero_point: int,

@@ -109,11 +109,17 @@ struct Vector {
   static Floats to_floats(Doubles v) { return _mm256_set_m128(_mm256_cvtpd_ps(v.hi), _mm256_cvtpd_ps(v.lo)); }
   static Doubles add(Doubles a, Doubles b) { return {_mm256_add_pd(a.lo, b.lo), _mm256_add_pd(a.hi, b.hi)}; }
   static Doubles subtract(Doubles a, Doubles b) { return {_mm256_sub_pd(a.lo, b.lo), _mm256_sub_pd(a.hi, b.hi)}; }
+  static Doubles multiply(Doubles a, Doubles b) { return {_mm256_mul_pd(a.lo, b.lo), _mm256_mul_pd(a.hi, b.hi)}; }
+  static Doubles divide(Doubles a, Doubles b) { return {_mm256_div_pd(a.lo, b.lo), _mm256_div_pd(a.hi, b.hi)}; }
   static Doubles fma(Doubles a, Doubles b, Doubles c) {
     return {_mm256_fmadd_pd(a.lo, b.lo, c.lo), _mm256_fmadd_pd(a.hi, b.hi, c.hi)};
   }
   static Doubles fms(Doubles a, Doubles b, Doubles c) {  // a * b - c
     return {_mm256_fmsub_pd(a.lo, b.lo, c.lo), _mm256_fmsub_pd(a.hi, b.hi, c.hi)};
+  }
+  static void store(double* p, Doubles v) {
+    _mm256_storeu_pd(p, v.lo);
+    _mm256_storeu_pd(p + lanes / 2, v.hi);
   }
   static Doubles clamp(Doubles v, Doubles lo, Doubles hi) {
     return {_mm256_min_pd(_mm256_max_pd(v.lo, lo.lo), hi.lo), _mm256_min_pd(_mm256_max_pd(v.hi, lo.hi), hi.hi)};

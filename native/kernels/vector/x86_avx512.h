@@ -95,11 +95,17 @@ struct Vector {
   }
   static Doubles add(Doubles a, Doubles b) { return {_mm512_add_pd(a.lo, b.lo), _mm512_add_pd(a.hi, b.hi)}; }
   static Doubles subtract(Doubles a, Doubles b) { return {_mm512_sub_pd(a.lo, b.lo), _mm512_sub_pd(a.hi, b.hi)}; }
+  static Doubles multiply(Doubles a, Doubles b) { return {_mm512_mul_pd(a.lo, b.lo), _mm512_mul_pd(a.hi, b.hi)}; }
+  static Doubles divide(Doubles a, Doubles b) { return {_mm512_div_pd(a.lo, b.lo), _mm512_div_pd(a.hi, b.hi)}; }
   static Doubles fma(Doubles a, Doubles b, Doubles c) {
     return {_mm512_fmadd_pd(a.lo, b.lo, c.lo), _mm512_fmadd_pd(a.hi, b.hi, c.hi)};
   }
   static Doubles fms(Doubles a, Doubles b, Doubles c) {  // a * b - c
     return {_mm512_fmsub_pd(a.lo, b.lo, c.lo), _mm512_fmsub_pd(a.hi, b.hi, c.hi)};
+  }
+  static void store(double* p, Doubles v) {
+    _mm512_storeu_pd(p, v.lo);
+    _mm512_storeu_pd(p + lanes / 2, v.hi);
   }
   static Doubles clamp(Doubles v, Doubles lo, Doubles hi) {
     return {_mm512_min_pd(_mm512_max_pd(v.lo, lo.lo), hi.lo), _mm512_min_pd(_mm512_max_pd(v.hi, lo.hi), hi.hi)};

@@ -19,6 +19,7 @@ from halfeven.ptq.algorithms import second_order
 from halfeven.ptq.algorithms.second_order import SecondOrderRounding
 from halfeven.ptq.algorithms.weight_matrix import WeightMatrix, weight_matrix
 from halfeven.ptq.quantize import quantize
+from halfeven.ptq.rounding.columns import spread_evenly
 
 Build = Callable[..., onnx.ModelProto]
 RNG = np.random.default_rng(17)
@@ -159,6 +160,25 @@ def test_rows_times_the_matrix_is_the_product(build: Build, kind: str) -> None:
         n, channels, *_ = expected.shape
         found = found.reshape(matrix.group, n, -1, channels // matrix.group).transpose(1, 0, 3, 2)
     np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-4, atol=1e-5)
+    assert matrix.row_count(a) == matrix.rows(a).shape[1]
+    chosen = np.array([0, matrix.row_count(a) - 1])
+    np.testing.assert_array_equal(matrix.rows(a, chosen), matrix.rows(a)[:, chosen])
+
+
+def test_places_are_spread_evenly() -> None:
+    assert spread_evenly(10, 20, 3).tolist() == list(range(10))
+    assert spread_evenly(100, 4, 10).tolist() == [10, 35, 60, 85]
+    assert spread_evenly(100, 4, 90).tolist() == [15, 40, 65, 90]
+    assert spread_evenly(0, 4, 0).tolist() == []
+
+
+def test_a_part_of_the_rows_is_enough(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x = network(build)
+    whole = he.quantize_model(model, x[:32], weights="int4", algorithms="second-order-rounding")
+    monkeypatch.setattr(second_order, "MOST_ROWS", 300)
+    monkeypatch.setattr(second_order, "GATHERED", 100)
+    part = he.quantize_model(model, x[:32], weights="int4", algorithms="second-order-rounding")
+    assert error(model, part, x[32:]) < 1.3 * error(model, whole, x[32:])
 
 
 def replace_input(node: onnx.NodeProto) -> onnx.NodeProto:

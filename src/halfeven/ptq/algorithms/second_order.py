@@ -22,12 +22,18 @@ from halfeven.ptq.difference import Difference, Measure
 from halfeven.ptq.draft import Draft, bias_of
 from halfeven.ptq.keep import Sample
 from halfeven.ptq.placement import Product
+from halfeven.ptq.rounding.columns import spread_evenly
 from halfeven.ptq.rounding.layer import Rounded, round_layer
 from halfeven.ptq.rounding.statistics import Moments
+from halfeven.ptq.rounding.tiles import Reals
 from halfeven.ptq.weight_blocks import channel_scale
 from halfeven.ptq.weights import MOST_BIAS, Constant, Reader, least_scales
 
 MOST_MOMENTS = 5120**2  # numbers in a layer's matrix of moments; some ten such matrices are held at once
+MOST_ROWS = 1 << 12  # of a layer's inputs that moments are taken from, or ROWS_A_COLUMN for each column if that is more
+ROWS_A_COLUMN = 4
+GATHERED = 1 << 19  # numbers, and also 2 K rows, that are gathered before moments are taken
+GOLDEN = 40_503  # where the rows of one sample begin after those of another: 2^16 / golden ratio
 FRACTION = 8  # bits below 1 that are kept of float inputs in steps of 8-bit codes; of wider codes none
 
 
@@ -96,19 +102,39 @@ class _Left(Exception):  # noqa: N818  a decision, not an error
 
 def _moments(draft: Draft, layer: Layer, matrix: WeightMatrix) -> tuple[Moments, Moments]:
     """Of the samples at even places and of those at odd ones; of a single one both are the same."""
+    if not layer.reads:
+        raise _Left("there are no samples")
+    count = len(layer.reads)
+    first = _moments_of(draft, layer, matrix, range(0, count, 2))
+    return first, _moments_of(draft, layer, matrix, range(1, count, 2)) if count > 1 else first
+
+
+def _moments_of(draft: Draft, layer: Layer, matrix: WeightMatrix, samples: Sequence[int]) -> Moments:
+    """Of rows spread over the samples, some at a time; neighbours of an image are alike, so a part tells enough."""
     params = draft.activations.read_by(layer.product.node, layer.product.x)
     step = float(params.scale)
     fraction = FRACTION if params.qtype.bits <= FRACTION else 0
-    halves: list[Moments | None] = [None, None]
-    for k, (reads, real) in enumerate(zip(layer.reads, layer.float_reads, strict=True)):
-        q = matrix.rows(np.rint(reads.astype(np.float64) / step))
-        one = Moments.of(q, matrix.rows(real.astype(np.float64) / step), fraction)
-        so_far = halves[k % 2]
-        halves[k % 2] = one if so_far is None else so_far + one
-    first, second = halves
-    if first is None:
-        raise _Left("there are no samples")
-    return first, first if second is None else second
+    most = -(-max(MOST_ROWS, ROWS_A_COLUMN * matrix.columns) // len(layer.reads))
+    found: list[Moments] = []
+    gathered: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    for k in samples:
+        rows = matrix.row_count(layer.reads[k])
+        chosen = spread_evenly(rows, most, k * GOLDEN % max(rows, 1)) if rows > most else None
+        gathered.append((matrix.rows(layer.reads[k], chosen), matrix.rows(layer.float_reads[k], chosen)))
+        count = sum(q.shape[1] for q, _ in gathered)
+        enough = count * matrix.group * matrix.columns >= GATHERED and count >= 2 * matrix.columns
+        if enough or k == samples[-1]:
+            q, f = (_together(side, step) for side in zip(*gathered, strict=True))
+            one = Moments.of(np.rint(q, out=q), f, fraction)
+            found[:] = [found[0] + one] if found else [one]
+            gathered.clear()
+    return found[0]
+
+
+def _together(rows: Sequence[NDArray[np.float32]], step: float) -> Reals:
+    """All rows, in steps; columns lie apart in memory, as they come."""
+    columns = np.concatenate([part.swapaxes(-1, -2) for part in rows], axis=-1)
+    return (columns.astype(np.float64) / step).swapaxes(-1, -2)
 
 
 def _reader(draft: Draft, product: Product, channels: int) -> Reader:

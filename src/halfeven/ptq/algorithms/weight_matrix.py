@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from halfeven.execute.windows import output_sizes
 from halfeven.interop.values import is_op
 from halfeven.ir.window import Window
 from halfeven.lower.rules.window import read_window
@@ -43,9 +45,14 @@ class WeightMatrix:
         return self.shape[self.axis]
 
     @property
+    def columns(self) -> int:
+        """K: the inputs of an output."""
+        return math.prod(self.shape) // max(self.channels, 1)
+
+    @property
     def moments(self) -> int:
         """Numbers in the second moments of its inputs: K x K for each group."""
-        return self.group * (math.prod(self.shape) // max(self.channels, 1)) ** 2
+        return self.group * self.columns**2
 
     def matrix(self, weight: NDArray[np.generic]) -> Reals:
         """(groups, rows, K) of an array of the weight's shape."""
@@ -57,9 +64,15 @@ class WeightMatrix:
         others = [n for k, n in enumerate(self.shape) if k != self.axis]
         return np.moveaxis(matrix.reshape(self.channels, *others), 0, self.axis)
 
-    def rows(self, x: Reals) -> Reals:
-        """(groups, rows, K) of an input."""
-        return matrix_rows(x) if self.window is None else conv_rows(x, self.window, self.group)
+    def row_count(self, x: NDArray[Any]) -> int:
+        """How many rows an input is."""
+        if self.window is None:
+            return math.prod(x.shape[:-1])
+        return int(x.shape[0]) * math.prod(output_sizes(x.shape[2:], self.window))
+
+    def rows(self, x: NDArray[Any], chosen: NDArray[np.int64] | None = None) -> NDArray[Any]:
+        """(groups, rows, K) of an input: all rows, or those chosen."""
+        return matrix_rows(x, chosen) if self.window is None else conv_rows(x, self.window, self.group, chosen)
 
     def layer_weights(self, weight: NDArray[np.float32], old: Constant, least: Reals) -> LayerWeights:
         """The weight to be rounded, whose codes are ``old`` now."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from halfeven.ptq.rounding.tiles import Reals, product, side_of
+from halfeven.ops import columns
+from halfeven.ptq.rounding.tiles import Reals, product
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,29 +43,9 @@ def round_with_feedback(v: Reals, u: Reals, grid: Grid) -> Reals:
     ``q_k = nearest(v_k + sum_{i<k} e_i U_ik / U_kk)``, ``e_i = v_i - S q_i``: the error is then ``sum_k (U_kk d_k)^2``
     with d_k what the k-th rounding leaves.
     """
-    size = v.shape[-1]
-    side = side_of(size)
-    scale = np.broadcast_to(grid.scale, v.shape)
-    feedback = u / np.diagonal(u, axis1=-2, axis2=-1)[..., None, :]
-    codes, errors = np.zeros_like(v), np.zeros_like(v)
-    for first in range(0, size, side):
-        part = slice(first, min(first + side, size))
-        owed = _owed(errors[..., :first], feedback[..., :first, part])
-        for k in range(first, part.stop):
-            j = k - first
-            wanted = v[..., k] + owed[..., j]
-            codes[..., k] = np.minimum(np.maximum(np.rint(wanted / scale[..., k]), grid.qmin), grid.qmax)
-            e = v[..., k] - scale[..., k] * codes[..., k]
-            errors[..., k] = e
-            owed[..., j + 1 :] += e[..., None] * feedback[..., None, k, k + 1 : part.stop]
-    return codes
-
-
-def _owed(errors: Reals, feedback: Reals) -> Reals:
-    """``errors @ feedback``, in products that a BLAS does not divide among threads."""
-    if not errors.shape[-1]:
-        return np.zeros((*errors.shape[:-1], feedback.shape[-1]))
-    return product(errors, feedback)
+    w = u.swapaxes(-1, -2)
+    feedback = w / np.diagonal(w, axis1=-2, axis2=-1)[..., None]
+    return columns.round_columns(v, feedback, grid.scale, grid.qmin, grid.qmax)
 
 
 def improve(codes: Reals, v: Reals, h: Reals, grid: Grid, sweeps: int) -> Reals:
@@ -72,25 +53,5 @@ def improve(codes: Reals, v: Reals, h: Reals, grid: Grid, sweeps: int) -> Reals:
 
     Stops where a sweep changes nothing.
     """
-    size = v.shape[-1]
-    side = side_of(size)
-    scale = np.broadcast_to(grid.scale, v.shape)
-    codes = codes.copy()
-    diagonal = np.diagonal(h, axis1=-2, axis2=-1)
-    for _ in range(sweeps):
-        before = codes.copy()
-        for first in range(0, size, side):
-            part = slice(first, min(first + side, size))
-            pull = product(v - scale * codes, h[..., part])
-            for k in range(first, part.stop):
-                j = k - first
-                step = scale[..., k]
-                e = v[..., k] - step * codes[..., k]
-                wanted = v[..., k] + pull[..., j] / diagonal[..., None, k] - e
-                found = np.minimum(np.maximum(np.rint(wanted / step), grid.qmin), grid.qmax)
-                change = step * (codes[..., k] - found)
-                codes[..., k] = found
-                pull[..., j + 1 :] += change[..., None] * h[..., None, k, k + 1 : part.stop]
-        if np.array_equal(before, codes):
-            break
-    return codes
+    pull = product(v - grid.scale * codes, h)
+    return columns.improve_columns(codes, v, h, pull, grid.scale, (grid.qmin, grid.qmax), sweeps)

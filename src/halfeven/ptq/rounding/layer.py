@@ -17,6 +17,7 @@ from halfeven.ptq.rounding.tiles import Reals, product
 from halfeven.ptq.weight_blocks import snapped
 
 DAMPINGS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+FIRST = 3  # of the dampings
 FEW_ROWS = 4  # dampings below K / (4 rows) are not tried: with few rows one of them wins by luck
 SWEEPS = 4
 AROUND = (1.2, 1.1, 0.9, 0.8)  # parts of the scales of blocks, all at once
@@ -155,13 +156,25 @@ def round_layer(halves: tuple[Moments, Moments], layer: LayerWeights, damping: f
 
 
 def _damping(halves: tuple[Problem, Problem], grid: Grid, least: float) -> float | None:
-    """That with the least error, in one half, of the codes that the other chose; None where nearest has it."""
-    best, lowest = None, sum(float(half.error(grid.scale * grid.nearest(half.weight)).sum()) for half in halves)
-    for damping in (d for d in DAMPINGS if d >= least):
-        error = sum(_carried_over(*pair, damping, grid) for pair in (halves, halves[::-1]))
-        if error < lowest:
-            best, lowest = damping, error
-    return best
+    """That with the least error, in one half, of the codes that the other chose; None where nearest has it.
+
+    From the middle of what is allowed, on to a neighbour for as long as one is better.
+    """
+    allowed = [d for d in DAMPINGS if d >= least]
+    errors: dict[int, float] = {}
+
+    def error(k: int) -> float:
+        if k not in errors:
+            errors[k] = sum(_carried_over(*pair, allowed[k], grid) for pair in (halves, halves[::-1]))
+        return errors[k]
+
+    if not allowed:
+        return None
+    best = min(FIRST, len(allowed) - 1)
+    while (found := min((k for k in (best, best - 1, best + 1) if 0 <= k < len(allowed)), key=error)) != best:
+        best = found
+    nearest = sum(float(half.error(grid.scale * grid.nearest(half.weight)).sum()) for half in halves)
+    return allowed[best] if error(best) < nearest else None
 
 
 def _carried_over(chosen_by: Problem, judged_by: Problem, damping: float, grid: Grid) -> float:

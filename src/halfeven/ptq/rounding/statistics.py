@@ -35,10 +35,12 @@ class Moments:
 
         ``fraction``: bits that are kept of f below 1, so that its sums are exact too.
         """
-        rounded = np.rint(np.ldexp(f, fraction))
+        unit = 2.0**-fraction
+        rounded = f / unit
+        np.rint(rounded, out=rounded)
         across = q.swapaxes(-1, -2)
-        fq = np.ldexp(np.matmul(rounded.swapaxes(-1, -2), q), -fraction)
-        f_sum = np.ldexp(rounded.sum(axis=1), -fraction)
+        fq = np.matmul(rounded.swapaxes(-1, -2), q) * unit
+        f_sum = rounded.sum(axis=1) * unit
         return cls(q.shape[1], np.matmul(across, across.swapaxes(-1, -2)), fq, q.sum(axis=1), f_sum)
 
     def __add__(self, other: Moments) -> Moments:
