@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 BACKENDS = ("native", "reference", "torch", "onnxruntime")
+THREADS_A_CORE, LEAST_LIMIT = 4, 16  # more threads only wait for each other
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger")
 
 
@@ -97,6 +98,7 @@ class QuantizedModel:
         backend: str = "native",
         threads: int | None = None,
         into: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
     ) -> dict[str, Array]:
         """Outputs by name, float32 at the boundary.
 
@@ -107,6 +109,7 @@ class QuantizedModel:
         backend : native, reference, torch (these three give the same bits) or onnxruntime.
         threads : None for every core.
         into : arrays or CPU tensors that take results, by output; the results returned are views of them.
+        progress : called with (done, total): samples of a batch in the native engine, else instructions.
 
         Raises
         ------
@@ -117,15 +120,20 @@ class QuantizedModel:
         values = self._real_inputs(feeds, counted=backend != "onnxruntime")
         places = rooms(into or {}, {p.name: p.dtype for p in self.outputs})
         if backend == "onnxruntime":
+            _check_threads(threads)
             found = self._run_onnxruntime(values, threads)
         else:
-            found = self._run(values, [p.name for p in self.outputs], backend, threads, places)
+            found = self._run(values, [p.name for p in self.outputs], backend, threads, places, progress)
         for name, place in places.items():
             deliver(name, found[name], place)
         return found | places
 
     def run_codes(
-        self, feeds: Mapping[str, Any], backend: str = "native", threads: int | None = None
+        self,
+        feeds: Mapping[str, Any],
+        backend: str = "native",
+        threads: int | None = None,
+        progress: Progress | None = None,
     ) -> dict[str, Array]:
         """Integer codes in and out, by the names of the model's inputs and outputs: no boundary nodes.
 
@@ -137,7 +145,7 @@ class QuantizedModel:
             )
         values = {p.codes or p.name: codes_input(p, feeds[p.name]) for p in self._named(feeds)}
         wanted = [p.codes or p.name for p in self.outputs]
-        found = self._run(values, wanted, backend, threads)
+        found = self._run(values, wanted, backend, threads, progress=progress)
         return {p.name: found[p.codes or p.name] for p in self.outputs}
 
     def with_boundary(self, form: Literal["float", "codes"]) -> QuantizedModel:
@@ -180,11 +188,12 @@ class QuantizedModel:
         backend: str,
         threads: int | None,
         into: Mapping[str, Array] | None = None,
+        progress: Progress | None = None,
     ) -> dict[str, Array]:
-        chosen = _backend(backend, threads)
+        chosen, tell = _backend(backend, threads), progress or (lambda _done, _total: None)
         if backend == "native":
-            return self._engine.run(values, wanted, threads or 0, into)
-        return execute.run_program(self.program, values, wanted, chosen)
+            return self._engine.run(values, wanted, threads or 0, into, tell)
+        return execute.run_program(self.program, values, wanted, chosen, tell)
 
     def compare(
         self,
@@ -309,8 +318,12 @@ class QuantizedModel:
 
 
 def _check_threads(threads: int | None) -> None:
-    if threads is not None and threads < 1:
-        raise ParameterError(f"threads must be at least 1, or None for every core: {threads}")
+    cores = os.cpu_count() or 1
+    most = max(LEAST_LIMIT, THREADS_A_CORE * cores)
+    if threads is not None and not 1 <= threads <= most:
+        raise ParameterError(
+            f"threads must be from 1 to {most} on this machine of {cores} cores, or left out for every core: {threads}"
+        )
 
 
 def _backend(name: str, threads: int | None) -> execute.Backend:

@@ -189,6 +189,108 @@ def test_verify_names_the_output_that_is_not_what_was_expected(
     assert "output 'score': 1 of 5 elements differ" in capsys.readouterr().err
 
 
+def test_verify_holds_every_sample_against_what_was_expected(
+    quantized: Path, tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = he.load(quantized)
+    score = model.run({"image": small_models.images(16)})["score"]
+    np.savez(tmp_path / "all.npz", score=score)
+    np.savez(tmp_path / "some.npz", score=score[:3])
+    score[11, 2] += 1
+    np.savez(tmp_path / "wrong.npz", score=score)
+    arguments = "verify", quantized, "--data", tmp_path / "data.npz", "--against"
+    assert halfeven(*arguments, tmp_path / "all.npz") == 0
+    assert "outputs of 16 sample(s): as in" in capsys.readouterr().out
+    assert halfeven(*arguments, tmp_path / "wrong.npz") == 1
+    assert "first at [11, 2]" in capsys.readouterr().err
+    assert halfeven(*arguments, tmp_path / "wrong.npz", "--limit", 11) == 1
+    assert "of 11 sample(s) is float32 (11, 5), and float32 (16, 5) in" in capsys.readouterr().err
+    assert halfeven(*arguments, tmp_path / "some.npz", "--limit", 3) == 0
+    assert halfeven("verify", quantized, "--against", tmp_path / "all.npz") == 2
+    assert "give these with --data" in capsys.readouterr().err
+
+
+def test_work_that_takes_longer_shows_progress(
+    quantized: Path,
+    tmp_path: Path,
+    halfeven: Halfeven,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = "run", quantized, "--input", tmp_path / "data.npz", "--output", tmp_path / "y.npz", "--backend"
+    assert halfeven("verify", quantized) == 0
+    assert halfeven(*run, "reference") == 0
+    assert capsys.readouterr().err == "", "short work needs none"
+    monkeypatch.setattr("halfeven.cli.console.SHORT_S", 0.0)
+    assert halfeven("verify", quantized, "--data", tmp_path / "data.npz", "--limit", 3) == 0
+    assert "verifying: 3 of 3" in capsys.readouterr().err
+    for backend, last in (("reference", "running: 11 of 11"), ("native", "running: 16 of 16")):
+        assert halfeven(*run, backend) == 0
+        assert last in capsys.readouterr().err
+
+
+def test_sizes_count_the_data_beside_a_model(
+    tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside, beside = tmp_path / "inside.onnx", tmp_path / "beside.onnx"
+    onnx.save(small_models.cnn(), inside)
+    onnx.save(small_models.cnn(), beside, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    np.savez(tmp_path / "data.npz", image=small_models.images(4))
+    for model in (inside, beside):
+        assert halfeven("quantize", model, "--data", tmp_path / "data.npz", "-o", tmp_path / "q.onnx") == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if " -> " in line and ".onnx" in line]
+    sizes = [float(re.search(r"\.onnx ([\d.]+) KiB ->", line)[1]) for line in lines]  # type: ignore[index]
+    assert beside.stat().st_size < 1024 * sizes[1] - 1000
+    assert abs(sizes[1] - sizes[0]) < 1.5
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--min-sqnr", "-5"), "--min-sqnr must be a number of decibels, 0 or more, not -5"),
+        (("--min-cosine", "2"), "--min-cosine must be a number from 0 to 1"),
+        (("--min-cosine", ".9", "--min-sqnr", "30"), "--min-sqnr and --min-cosine are both floors"),
+        (("--max-wide", "50"), "--max-wide must be a share from 0 to 1"),
+        (("--max-bytes", "0"), "--max-bytes must be a number of bytes"),
+        (("--max-wide", ".5", "--time-limit", "-1"), "--time-limit must be a number of seconds"),
+    ],
+)
+def test_a_wrong_search_is_told_in_the_words_of_the_options(
+    options: tuple[str, ...], words: str, tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = small_models.saved(small_models.cnn(), tmp_path / "cnn.onnx")
+    assert halfeven("quantize", model, "--data", tmp_path / "d.npz", "-o", tmp_path / "q.onnx", *options) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert "_" not in said.replace(str(tmp_path), "")
+
+
+def test_a_missing_shape_names_the_option(
+    tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = small_models.CNN.replace("float[N, 3, 12, 12]", "float[N, 3, H, W]")
+    model = small_models.cnn()
+    free = onnx.parser.parse_model(text)
+    free.graph.initializer.extend(model.graph.initializer)
+    made = he.quantize_model(free, small_models.images(4), method="max")
+    made.save(tmp_path / "free.onnx")
+    for command in ("bench", "verify"):
+        assert halfeven(command, tmp_path / "free.onnx") == 2
+        assert "--shape image=" in capsys.readouterr().err
+    assert halfeven("verify", tmp_path / "free.onnx", "--shape", "image=1x3x12x12") == 0
+
+
+@pytest.mark.parametrize("command", ["run", "bench"])
+def test_a_thousand_threads_are_refused(
+    command: str, quantized: Path, tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for backend in ("native", "onnxruntime", "torch") if command == "run" else ("",):
+        files = ("--input", tmp_path / "data.npz", "--output", tmp_path / "y.npz", "--backend", backend)
+        assert halfeven(command, quantized, *(files if command == "run" else ()), "--threads", 1000) == 2
+        assert re.search(r"threads must be from 1 to \d+ on this machine of \d+ cores", capsys.readouterr().err)
+        assert not (tmp_path / "y.npz").exists()
+
+
 def test_inspect_shows_layers_and_numbers(
     quantized: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -325,7 +427,7 @@ def test_verify_refuses_to_compare_nothing(
         (("--shape", "image=1x3x40x40"), "takes shape"),
         (("--shape", "image=3x32"), "takes shape"),
         (("--shape", "image=-1x3x12x12"), "takes shape"),
-        (("--against", tmp_path / "empty.npz"), "no array 'score'"),
+        (("--against", tmp_path / "empty.npz", "--data", tmp_path / "data.npz"), "no array 'score'"),
         (("--data", tmp_path / "data.npz", "--shape", "image=1x3x12x12"), "--shape"),
     ):
         assert halfeven("verify", quantized, *arguments) == 2, arguments

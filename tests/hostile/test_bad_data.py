@@ -109,6 +109,15 @@ def test_one_array_for_two_inputs(tmp_path: Path) -> None:
     says(line([(GOOD,)], TWO), "item 0", "tuple of 1", "x, mask")
 
 
+def test_a_flat_folder_for_two_inputs_shows_the_layout(tmp_path: Path) -> None:
+    for k in range(5):
+        np.save(tmp_path / f"{k}.npy", GOOD)
+    layout = f"{tmp_path / 'x' / '0.npy'} and {tmp_path / 'mask' / '0.npy'}"
+    says(line(tmp_path, TWO), "found: 0.npy, 1.npy, 2.npy, ...", "2 inputs (x, mask)", layout)
+    (tmp_path / "empty").mkdir()
+    says(line(tmp_path / "empty", TWO), "found: nothing", "a file a sample")
+
+
 def test_unequal_numbers_of_samples() -> None:
     ragged = {"x": np.ones((4, 3, 4), np.float32), "mask": np.ones((3, 3), np.float32)}
     says(line(ragged, TWO), "4 sample(s) of input 'x'", "3 of input 'mask'")

@@ -89,7 +89,26 @@ def test_four_bit_weights_under_a_size(tmp_path: Path) -> None:
     assert model.search.best.error < model.search.narrowest.error
     model.search.save_config(tmp_path / "found.json")
     assert '"int4"' in (tmp_path / "found.json").read_text()
-    assert same_file(model, he.quantize_model(small_models.cnn(), DATA, method="max", config=tmp_path / "found.json"))
+    for beside in ({}, {"weights": "int4"}, {"weights": "int16"}):  # the file says all
+        again = he.quantize_model(small_models.cnn(), DATA, method="max", config=tmp_path / "found.json", **beside)
+        assert same_file(model, again)
+
+
+def test_a_configuration_of_eight_bit_weights_says_so(found: he.QuantizedModel) -> None:
+    assert found.search is not None
+    again = he.quantize_model(small_models.cnn(), DATA, method="max", weights="int4", config=found.search.config)
+    assert same_file(found, again)
+
+
+@pytest.mark.parametrize("algorithm", ["bias-correction", "second-order-rounding"])
+def test_a_size_holds_for_the_file_after_its_algorithms(algorithm: str) -> None:
+    smallest = he.quantize_model(small_models.cnn(), DATA, method="max", weights="int4", algorithms=[algorithm])
+    limit = len(to_bytes(smallest._graph)) + 900
+    model = quantized(MixedPrecision(max_bytes=limit, max_wide=0.0), weights="int4", algorithms=[algorithm])
+    assert model.search is not None
+    assert model.search.best.wide
+    assert model.search.best.size_bytes == len(to_bytes(model._graph)) <= limit
+    assert model.search.reached
 
 
 def test_a_size_below_the_smallest_model_is_not_reached() -> None:
@@ -124,7 +143,7 @@ def test_a_floor_that_int8_has_needs_no_search() -> None:
     assert result.reached
     assert not result.best.wide
     assert len(result.judged) == 1
-    assert result.config == {}
+    assert result.config == {"node_config": {node: {"input1": "int8"} for node in ("c1", "c2", "d")}}
 
 
 def test_what_a_configuration_says_stays() -> None:
@@ -189,6 +208,7 @@ BAD: dict[str, dict[str, Any]] = {
     "a share in percent": {"max_wide": 20},
     "a text": {"min_sqnr_db": "30"},
     "no samples": {"min_sqnr_db": 30, "samples": 0},
+    "more error than signal": {"min_sqnr_db": -5},
     "NaN": {"min_sqnr_db": float("nan")},
 }
 

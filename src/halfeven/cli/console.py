@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from halfeven.ptq.quantize import Progress as Report
+
+SHORT_S = 2.0
 
 
 def out() -> Console:
@@ -29,10 +32,13 @@ def table(title: str, *columns: str) -> Table:
 
 
 @contextmanager
-def progress(label: str) -> Iterator[Report]:
-    """A bar with the time left on a terminal, plain lines elsewhere (about one for each tenth)."""
+def progress(label: str, quiet_s: float = 0.0) -> Iterator[Report]:
+    """A bar with the time left on a terminal, plain lines elsewhere (about one for each tenth).
+
+    ``quiet_s`` : seconds for which no line is written: what is over by then needs none.
+    """
     if not sys.stderr.isatty():
-        yield _Lines(label)
+        yield _Lines(label, quiet_s)
         return
     columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -54,7 +60,8 @@ class _Bar:
 
 
 class _Lines:
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, quiet_s: float) -> None:
+        self._from = time.monotonic() + quiet_s
         self.begin(label)
 
     def begin(self, label: str) -> None:
@@ -64,7 +71,7 @@ class _Lines:
 
     def __call__(self, done: int, total: int | None) -> None:
         tenth = 10 * done // total if total else done // (50 if self._label == "calibrating" else 10)
-        if tenth > self._shown:
+        if tenth > self._shown and time.monotonic() >= self._from:
             self._shown = tenth
             of = f" of {total}" if total else ""
             sys.stderr.write(f"{self._label}: {done}{of}\n")

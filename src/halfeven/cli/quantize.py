@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,14 @@ from halfeven.ptq.options import Options
 from halfeven.report.whole_file import check_place
 from halfeven.search.settings import MixedPrecision
 
+OPTIONS = {
+    "min_sqnr_db": "--min-sqnr",
+    "min_cosine": "--min-cosine",
+    "max_wide": "--max-wide",
+    "max_bytes": "--max-bytes",
+}
+"""What a search is asked for, as the library and as the command line call it."""
+
 
 def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="Float ONNX model.", show_default=False)],
@@ -30,7 +39,7 @@ def command(
         Path | None,
         typer.Option("-o", "--output", metavar="OUT.onnx", parser=given_path, help="Where the result goes."),
     ] = None,
-    activations: Annotated[str, typer.Option(help="int8, uint8 or int16.")] = "int8",
+    activations: Annotated[str, typer.Option(help="int8, uint8, int16 or uint16.")] = "int8",
     weights: Annotated[str, typer.Option(help="int4, int8 or int16.")] = "int8",
     weight_group: Annotated[
         int | None,
@@ -107,7 +116,7 @@ def command(
     if output.exists() and output.samefile(model):
         raise ParameterError(f"{output}: is the float model itself: name another file for the result")
     check_place(output)
-    limits = {"min_sqnr_db": min_sqnr, "min_cosine": min_cosine, "max_wide": max_wide, "max_bytes": max_bytes}
+    limits = dict(zip(OPTIONS, (min_sqnr, min_cosine, max_wide, max_bytes), strict=True))
     search = _search(limits, time_limit, save_config)
     with console.progress("calibrating") as progress:
         quantized = api.quantize_model(
@@ -153,7 +162,11 @@ def _search(limits: Mapping[str, Any], time_limit: float | None, save_config: Pa
         return None
     if save_config is not None:
         check_place(save_config)
-    return MixedPrecision(**limits, seconds=time_limit)
+    try:
+        return MixedPrecision(**limits, seconds=time_limit)
+    except ParameterError as error:
+        words = {**OPTIONS, "seconds must be": "--time-limit must be"}
+        raise ParameterError(reduce(lambda text, name: text.replace(name, words[name]), words, str(error))) from error
 
 
 def warn(lines: Sequence[str]) -> None:

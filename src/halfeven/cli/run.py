@@ -35,7 +35,8 @@ def command(
     loaded = api.load(model, profile)
     feeds = read_npz(inputs)
     run = loaded.run_codes if codes else loaded.run
-    values = run(feeds, backend=backend, threads=threads)
+    with console.progress("running", console.SHORT_S) as progress:
+        values = run(feeds, backend=backend, threads=threads, progress=progress)
     write_npz(output, values)
     for name, value in values.items():
         console.out().print(f"{name}: {value.dtype} {value.shape}")

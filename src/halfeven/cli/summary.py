@@ -7,6 +7,7 @@ from pathlib import Path
 
 from halfeven.api import QuantizedModel
 from halfeven.cli import console
+from halfeven.interop import file_bytes
 from halfeven.ir.instructions import Conv, Linear
 
 
@@ -32,7 +33,8 @@ def print_quantized(model: QuantizedModel, source: Path, output: Path) -> None:
         "accumulators: int32, proved" if not wide else f"accumulators: int64 in {', '.join(wide)}, else int32, proved"
     )
     print_float_parts(model)
-    out.print(f"{source} {console.size(source.stat().st_size)} -> {output} {console.size(output.stat().st_size)}")
+    before, after = (console.size(file_bytes(path)) for path in (source, output))
+    out.print(f"{source} {before} -> {output} {after}", markup=False)
 
 
 def print_float_parts(model: QuantizedModel) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from numpy.typing import NDArray
 
@@ -18,10 +17,13 @@ from halfeven.cli.options import Debug, ModelPath, Profile, given_path
 from halfeven.cli.run import read_npz
 from halfeven.errors import DataError, ParameterError
 from halfeven.execute import run as execute
+from halfeven.ptq.data import count_samples
+from halfeven.report.dumped import Dumped
 from halfeven.report.feeds import codes_or_reals
-from halfeven.report.verify import Verification, random_samples, same_bits, verify
+from halfeven.report.verify import Verification, random_samples, verify
 
-Sample = dict[str, NDArray[Any]]
+Sample = Mapping[str, NDArray[Any]]
+LIMIT = 8
 
 
 def command(
@@ -30,9 +32,13 @@ def command(
         Path | None, typer.Option(metavar="PATH", parser=given_path, help="Samples; by default random ones.")
     ] = None,
     against: Annotated[
-        Path | None, typer.Option(metavar="OUT.npz", help="Outputs expected of the first sample.")
+        Path | None,
+        typer.Option(metavar="OUT.npz", help="Outputs expected of the samples of --data, one array an output."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many samples.")] = 8,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="At most so many samples.", show_default="8; all of --data with --against"),
+    ] = None,
     shape: Annotated[list[str] | None, typer.Option(metavar="INPUT=1x3x48x192", help="Size of a free input.")] = None,
     profile: Profile = None,
     debug: Debug = False,  # noqa: ARG001  read by main
@@ -40,17 +46,41 @@ def command(
     """Compare every tensor between the reference, native and torch backends; exit 1 at a difference."""
     if data is not None and shape:
         raise ParameterError("--shape gives random samples their size: leave it out with --data")
+    if against is not None and data is None:
+        raise ParameterError("--against holds outputs of samples: give these with --data")
     loaded = api.load(model, profile)
-    chosen = list(itertools.islice(_samples(loaded, data, limit, shape or []), limit))
-    found = verify(loaded.program, chosen, execute.reference_backend(), _others())
+    names = [p.name for p in loaded.outputs]
+    dumped = None if against is None else Dumped(read_npz(against), names, str(against))
+    most = limit or (None if against else LIMIT)
+    chosen = itertools.islice(_samples(loaded, data, most or LIMIT, shape or []), most)
+    total = _total(loaded, data, most)
+    with console.progress("verifying", console.SHORT_S) as progress:
+
+        def done(count: int, tensors: Sample) -> None:
+            progress(count, total)
+            if dumped is not None:
+                dumped.add(tensors)
+
+        found = verify(loaded.program, chosen, execute.reference_backend(), _others(), done)
     if not found.elements:
         raise DataError(f"{model}: nothing was compared, the samples are empty: give samples with elements")
     _print(found)
-    wrong = _compare_outputs(loaded, chosen, against) if against else []
+    wrong = [] if dumped is None else dumped.mismatches()
     for line in wrong:
         complain(line)
+    if dumped is not None and not wrong:
+        console.out().print(f"outputs of {found.samples} sample(s): as in {against}", markup=False)
     if wrong or not found.equal:
         raise typer.Exit(1)
+
+
+def _total(model: api.QuantizedModel, data: Path | None, most: int | None) -> int | None:
+    """How many samples there will be, where it is known."""
+    try:
+        count = most if data is None else count_samples(data, model.inputs)
+    except DataError:
+        count = None  # what is wrong with them is said when they are read
+    return count if count is None or most is None else min(count, most)
 
 
 def _samples(model: api.QuantizedModel, data: Path | None, limit: int, shape: list[str]) -> Iterator[Sample]:
@@ -83,24 +113,3 @@ def _print(found: Verification) -> None:
     verdict = "all bits equal" if found.equal else f"{len(found.differences)} difference(s)"
     compared = f"{found.samples} samples, {found.elements} elements of {found.tensors} tensors"
     out.print(f"{', '.join(found.backends)} against the reference: {compared}: {verdict}")
-
-
-def _compare_outputs(model: api.QuantizedModel, chosen: list[Sample], against: Path) -> list[str]:
-    expected = read_npz(against)
-    if not chosen:
-        raise DataError(f"{against}: there is no sample to compare with")
-    got = model.run(chosen[0], backend="reference")
-    unknown = [n for n in expected if n not in got]
-    if unknown:
-        raise DataError(f"{against}: the model has no output '{unknown[0]}' (it has {', '.join(got)})")
-    missing = [n for n in got if n not in expected]
-    if missing:
-        raise DataError(f"{against}: has no array '{missing[0]}': it must hold every output of the first sample")
-    return [line for name, value in expected.items() if (line := _mismatch(name, value, got[name]))]
-
-
-def _mismatch(name: str, expected: NDArray[Any], got: NDArray[Any]) -> str | None:
-    if expected.shape != got.shape or expected.dtype != got.dtype:
-        return f"output '{name}' is {got.dtype} {got.shape}, expected {expected.dtype} {expected.shape}"
-    unequal = int(np.count_nonzero(~same_bits(expected, got)))
-    return f"output '{name}': {unequal} of {got.size} elements differ from what was expected" if unequal else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import RLock
 from typing import Any
 from weakref import WeakSet
@@ -23,6 +23,7 @@ from halfeven.ir.program import Program
 __all__ = ["Engine", "Planned", "PlannedStage", "StepStage"]
 
 Array = NDArray[Any]
+Progress = Callable[[int, int], object]
 Key = tuple[Any, ...]
 KEPT_PLANS = 8
 
@@ -51,6 +52,7 @@ class Engine:
         wanted: Sequence[str],
         threads: int = 0,
         into: Mapping[str, Array] | None = None,
+        progress: Progress = lambda _done, _total: None,
     ) -> dict[str, Array]:
         """Tensors ``wanted`` of a run that starts from ``values``; bit for bit those of ``run_program``.
 
@@ -58,8 +60,9 @@ class Engine:
         ----------
         threads : 0 for every core; 1 never makes a thread. The results are the same.
         into : arrays that take results, by name; used where they have the right shape, type and layout.
+        progress : called with (samples done, their number) of a batch that is run part by part.
         """
-        found = self._run_samples(values, wanted, threads, into or {})
+        found = self._run_samples(values, wanted, threads, into or {}, progress)
         if found is None:
             found = self._arrays(values)
             planned, ran = self._plan(found, values, wanted, threads)
@@ -81,7 +84,12 @@ class Engine:
         return sum(w.nbytes for w in self._weights.values())
 
     def _run_samples(
-        self, values: Mapping[str, Array], wanted: Sequence[str], threads: int, into: Mapping[str, Array]
+        self,
+        values: Mapping[str, Array],
+        wanted: Sequence[str],
+        threads: int,
+        into: Mapping[str, Array],
+        progress: Progress,
     ) -> dict[str, Array] | None:
         """Run a batch of more than one sample part by part, where samples are independent; else None."""
         count = _samples(values)
@@ -103,6 +111,7 @@ class Engine:
             except NotANumberError as error:  # of this part: count all
                 name = str(error.tensor)
                 raise NotANumberError(int(np.isnan(values[name]).sum()), name) from None
+            progress(part.end, count)
         return {**values, **made}
 
     def _plan_of_sample(self, values: Mapping[str, Array], wanted: Sequence[str], threads: int) -> NativeStage | None:

@@ -33,12 +33,16 @@ class Backend:
 
 
 def run_program(
-    program: Program, values: Mapping[str, Array], wanted: Sequence[str], backend: Backend
+    program: Program,
+    values: Mapping[str, Array],
+    wanted: Sequence[str],
+    backend: Backend,
+    progress: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> dict[str, Array]:
     """Tensors ``wanted`` of a run that starts from ``values``.
 
     ``values`` may hold model inputs or tensors of codes inside the boundary; instructions whose results nobody
-    wants, or that are given, are left out.
+    wants, or that are given, are left out. ``progress`` is called with (instructions done, their number).
 
     Raises
     ------
@@ -46,17 +50,23 @@ def run_program(
         With the instruction's name, when one fails.
     """
     with backend.during():
-        return _run(program, values, wanted, backend)
+        return _run(program, values, wanted, backend, progress)
 
 
-def _run(program: Program, values: Mapping[str, Array], wanted: Sequence[str], backend: Backend) -> dict[str, Array]:
+def _run(
+    program: Program,
+    values: Mapping[str, Array],
+    wanted: Sequence[str],
+    backend: Backend,
+    progress: Callable[[int, int], object],
+) -> dict[str, Array]:
     todo = _needed(program, set(values), wanted)
     alive: dict[str, Any] = {name: backend.from_numpy(a) for name, a in values.items()}
     for name in {n for k in todo for n in operands(program.instructions[k])} | set(wanted):
         if name in program.constants:
             alive[name] = backend.from_numpy(program.constants[name])
     uses = _uses(program, todo, wanted)
-    for k in todo:
+    for count, k in enumerate(todo, 1):
         instruction = program.instructions[k]
         arrays = [alive[name] for name in operands(instruction)]
         alive.update(zip(results(instruction), run_step(instruction, arrays, backend), strict=True))
@@ -64,6 +74,7 @@ def _run(program: Program, values: Mapping[str, Array], wanted: Sequence[str], b
             uses[name] -= 1
             if not uses[name]:
                 del alive[name]
+        progress(count, len(todo))
     return {name: backend.to_numpy(alive[name]) for name in wanted}
 
 

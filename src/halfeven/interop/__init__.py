@@ -8,7 +8,7 @@ from halfeven.interop.equality import Equality, check_equal
 from halfeven.interop.metadata import metadata, set_metadata, source_of
 from halfeven.interop.qoperator import rewrite_qoperators
 from halfeven.interop.read import read_model
-from halfeven.interop.write import producer_version, to_bytes, write_model
+from halfeven.interop.write import file_bytes, producer_version, to_bytes, write_model
 
 __all__ = [
     "CleanUp",
@@ -19,6 +19,7 @@ __all__ = [
     "check_equal",
     "clean_up",
     "describe",
+    "file_bytes",
     "metadata",
     "producer_version",
     "read_model",

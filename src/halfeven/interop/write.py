@@ -55,6 +55,15 @@ def write_model(
         raise model_error(f"{path}: cannot be written: {error.strerror or error}", source=str(path)) from None
 
 
+def file_bytes(path: str | os.PathLike[str]) -> int:
+    """Size of an ONNX file and of the files beside it that hold its tensors."""
+    model = onnx.load(path, load_external_data=False)
+    tensors = (*model.graph.initializer, *(a.t for node in model.graph.node for a in node.attribute if a.HasField("t")))
+    beside = {entry.value for t in tensors for entry in t.external_data if entry.key == "location"}
+    files = [Path(path), *(Path(path).parent / name for name in beside)]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 def to_bytes(model: ir.Model) -> bytes:
     """The model as the bytes of one ONNX file, the same for the same model; for models below 2 GB."""
     proto = ir.to_proto(ir.external_data.load_to_model(model.clone()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,13 +100,17 @@ def _compare(
 
 
 def verify(
-    program: Program, samples: Iterable[Mapping[str, Array]], reference: Backend, others: Sequence[Backend]
+    program: Program,
+    samples: Iterable[Mapping[str, Array]],
+    reference: Backend,
+    others: Sequence[Backend],
+    done: Callable[[int, Mapping[str, Array]], object] = lambda _count, _tensors: None,
 ) -> Verification:
     """Compare every tensor of every sample between ``reference`` and ``others``, and the outputs of whole native runs.
 
-    At most one difference a run.
+    At most one difference a run. ``done`` is called with the number of samples so far and the last one's tensors.
     """
-    names = [name for i in program for name in results(i)]
+    names = [*dict.fromkeys([name for i in program for name in results(i)] + [p.name for p in program.outputs])]
     engine, wanted = Engine(program), [p.name for p in program.outputs]
     count = elements = 0
     differences: list[Difference] = []
@@ -118,6 +122,7 @@ def verify(
         found = first_difference(expected, engine.run(sample, wanted), program, "engine", k)
         differences += [found] if found else []
         count, elements = k + 1, elements + sum(a.size for a in expected.values())
+        done(count, expected)
     return Verification((*(b.name for b in others), "engine"), count, len(names), elements, tuple(differences))
 
 
@@ -170,5 +175,5 @@ def _fixed_shape(name: str, shape: Sequence[int | str] | None) -> tuple[int, ...
         sizes[0] = 1
     if shape is None or any(isinstance(n, str) for n in sizes):
         expected = "?" if shape is None else "x".join(map(str, shape))
-        raise DataError(f"input '{name}' has no fixed size ({expected}): give data, or its shape")
+        raise DataError(f"input '{name}' has no fixed size ({expected}): give --data, or --shape {name}=1x3x224x224")
     return tuple(int(n) for n in sizes)

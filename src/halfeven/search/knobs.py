@@ -60,7 +60,7 @@ class Knobs:
     Attributes
     ----------
     work : operations by block, see :func:`operations_of`.
-    config : what was given, and stays.
+    config : what was given, and stays. weights : codes by product, of those of which it says nothing.
     """
 
     knobs: tuple[Knob, ...]
@@ -68,6 +68,7 @@ class Knobs:
     settings: Mapping[str, NodeSetting]
     work: Mapping[str, int]
     config: Mapping[str, Any]
+    weights: Mapping[str, QType]
     ends: Ends
 
     @property
@@ -87,12 +88,15 @@ class Knobs:
         return sum(knob.bytes for knob in wide)
 
     def config_of(self, wide: Collection[Knob]) -> dict[str, Any]:
-        """The configuration that says so; node_config alone is added to what was given."""
+        """The configuration that says so; node_config alone is added to what was given.
+
+        It names the type of every weight, so that it means the same whatever weights are asked for beside it.
+        """
         found: dict[str, Any] = deepcopy(dict(self.config))
         nodes = {**found.get("node_config", {})}
         tensors = {t for knob in wide for t in knob.tensors}
-        weights = {k.label: k.narrow for k in self.knobs[::-1] if k.is_weight}  # the narrowest comes first
-        for knob in self.knobs:
+        weights = dict(self.weights)
+        for knob in self.knobs:  # of one product the narrowest comes first
             if knob.is_weight and knob in wide:
                 weights[knob.label] = knob.wide
         for block in self.placement.blocks:
@@ -121,7 +125,7 @@ def _entry(
     else:
         entry = {"qtype": "int16"} if unread else {}
         entry |= {f"input{index}": qtype for index, qtype in mine.items() if unread or qtype == "int16"}
-    return entry if weight in (None, int8) else {**entry, "input1": str(weight)}
+    return entry if weight is None else {**entry, "input1": str(weight)}
 
 
 def _keeps_result(block: PlacedBlock, wide: Collection[str], ends: Ends) -> bool:
@@ -141,7 +145,8 @@ def knobs_of(
     sizes = {i.name: int(i.weight.size) for i in program if hasattr(i, "weight") and i.weight is not None}
     ends = Ends(frozenset(t for b in placement.blocks for t in b.operands), frozenset(p.name for p in program.outputs))
     knobs = (*_activations(plan, settings, work), *_weights(plan, settings, sizes, work, wide_weights=wide_weights))
-    return Knobs(knobs, placement, settings, work, config, ends)
+    weights = {p.node: plan.types.weights[p.node] for p in placement.products if _is_open(settings[p.node])}
+    return Knobs(knobs, placement, settings, work, config, weights, ends)
 
 
 def _activations(plan: Plan, settings: Mapping[str, NodeSetting], work: Mapping[str, int]) -> Iterator[Knob]:
@@ -165,14 +170,18 @@ def _weights(
     wide_weights: bool,
 ) -> Iterator[Knob]:
     for product in plan.placement.products:
-        mine = next((i for i in settings[product.node].inputs if i.is_weight), None)
-        if mine is None or mine.source != DEFAULT:
+        if not _is_open(settings[product.node]):
             continue
         size, narrow = sizes.get(product.node, 0), plan.types.weights[product.node]
         if narrow is int4:
             yield Knob(product.node, (), int4, int8, 0, size // 2)
         if wide_weights and narrow in (int4, int8):
             yield Knob(product.node, (), int8, int16, work[product.node], size)
+
+
+def _is_open(setting: NodeSetting) -> bool:
+    """Whether nothing is said of the node's weight."""
+    return any(i.is_weight and i.source == DEFAULT for i in setting.inputs)
 
 
 def operations_of(placement: Placement, program: Program, shapes: Shapes) -> dict[str, int]:

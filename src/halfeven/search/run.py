@@ -6,25 +6,32 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
 from halfeven.errors import ParameterError
 from halfeven.execute.run import native_backend, run_program
+from halfeven.interop import to_bytes
 from halfeven.ir.instructions import results
 from halfeven.ir.program import Program
 from halfeven.lower import lower
 from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
 from halfeven.numerics.qtype import QType, get_qtype, int4, int8
+from halfeven.ptq.algorithms.report import AlgorithmReport, options_of
+from halfeven.ptq.algorithms.stages import BiasCorrecting
 from halfeven.ptq.calibrate import Progress
 from halfeven.ptq.choice import BestModel
 from halfeven.ptq.config import read_config
+from halfeven.ptq.draft import Draft
 from halfeven.ptq.keep import Sample
 from halfeven.ptq.options import Config, Options, again
+from halfeven.ptq.placement import Product
 from halfeven.ptq.plan import make_plan
 from halfeven.ptq.quantize import Calibrated, PtqResult, calibrate_model
 from halfeven.ptq.segments import tap
@@ -84,8 +91,35 @@ def mixed_precision(
     calibrated = calibrate_model(model, data, asked, get_profile(profile), progress, keep=settings.samples)
     if isinstance(calibrated.plan.choice, BestModel):
         raise ParameterError("mixed precision chooses ranges for each tensor: leave modelwise_search and lists out")
-    found = _Search(calibrated, settings, given, narrowest, deadline, progress, begin).run()
-    return calibrated.quantize(calibrated.plan_with(found.config)), found
+    added = _added_by_algorithms(calibrated)
+    limit = None if settings.max_bytes is None else max(1, settings.max_bytes - added)
+    found = _Search(calibrated, replace(settings, max_bytes=limit), given, narrowest, deadline, progress, begin).run()
+    result = calibrated.quantize(calibrated.plan_with(found.config))
+    return result, _as_made(found, result, settings)
+
+
+def _added_by_algorithms(calibrated: Calibrated) -> int:
+    """Bytes at most that the model taken has more than the candidates: biases for all products, and their mention."""
+    if not calibrated.plan.algorithms:
+        return 0
+    draft, _ = calibrated.draft(calibrated.plan)
+    reports = [AlgorithmReport(a.name, options_of(a), ()) for a in calibrated.plan.algorithms]
+    if any(isinstance(a, BiasCorrecting) for a in calibrated.plan.algorithms):
+        biases = {p: np.zeros(_channels(p, draft), np.float32) for p in draft.placement.products if p.bias is None}
+        fuller = draft.with_biases(biases)
+    else:
+        fuller = draft
+    return len(to_bytes(calibrated.write(fuller, reports))) - len(to_bytes(calibrated.write(draft)))
+
+
+def _channels(product: Product, draft: Draft) -> int:
+    return int(draft.arrays[product.weight].shape[product.axis]) * product.group
+
+
+def _as_made(found: MixedPrecisionResult, result: PtqResult, settings: MixedPrecision) -> MixedPrecisionResult:
+    """The result with the size of the model that was taken, after its algorithms."""
+    best = replace(found.best, size_bytes=len(to_bytes(result.model)))
+    return replace(found, best=best, reached=found.reached and holds(best, settings))
 
 
 def _given(config: Config | None) -> dict[str, Any]:

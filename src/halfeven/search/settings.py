@@ -22,7 +22,7 @@ class MixedPrecision:
     min_sqnr_db, min_cosine : at every output of the model, over the samples that are kept for it.
     max_wide : share of the operations that read int16, be it a weight, 0 to 1. A product has its
         multiply-accumulates, any other operator the elements that it reads.
-    max_bytes : of the file.
+    max_bytes : of the file, with the biases that a correction adds.
     wide_weights : whether weights may be int16.
     seconds : after which the best model so far is taken; None to search to the end.
     samples : of the calibration data, on which models are judged: those with the least SHA-256.
@@ -41,7 +41,7 @@ class MixedPrecision:
             raise ParameterError("min_sqnr_db and min_cosine are both floors: give one of them")
         if all(v is None for v in (self.min_sqnr_db, self.min_cosine, self.max_wide, self.max_bytes)):
             raise ParameterError("a search needs a floor (min_sqnr_db, min_cosine) or a limit (max_wide, max_bytes)")
-        self._check("min_sqnr_db", self.min_sqnr_db, -math.inf, math.inf, "a number of decibels")
+        self._check("min_sqnr_db", self.min_sqnr_db, 0.0, math.inf, "a number of decibels, 0 or more")
         self._check("min_cosine", self.min_cosine, 0.0, 1.0, "a number from 0 to 1")
         self._check("max_wide", self.max_wide, 0.0, 1.0, "a share from 0 to 1")
         self._check("max_bytes", self.max_bytes, 1, math.inf, "a number of bytes")

@@ -12,6 +12,8 @@ from halfeven.ptq.data.arrays import named_array
 from halfeven.ptq.data.check import Input, Piece
 from halfeven.ptq.data.files import read_npy
 
+SHOWN = 3  # names that an error lists
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -39,10 +41,28 @@ def open_folder(folder: Path, inputs: Sequence[Input]) -> Folder:
     if len(inputs) == 1 and not (folder / inputs[0].name).is_dir():
         return Folder({inputs[0].name: _npy_files(folder)})
     found = {p.name: p for p in sorted(folder.iterdir()) if p.is_dir()}
+    if len(inputs) > 1 and not found:
+        raise _flat(folder, inputs)
     where = f"{folder} (one sub-folder an input)"
     files = {i.name: _npy_files(named_array(found, i, inputs, where)) for i in inputs}
     _check_partners(files)
     return Folder(files)
+
+
+def _flat(folder: Path, inputs: Sequence[Input]) -> DataError:
+    names = ", ".join(i.name for i in inputs)
+    layout = " and ".join(str(folder / i.name / "0.npy") for i in inputs[:2])
+    return DataError(
+        f"{folder}: has no sub-folders, found: {_some(sorted(folder.iterdir()))}: a model of {len(inputs)} inputs "
+        f"({names}) takes one an input, with a file a sample: {layout}",
+        source=str(folder),
+    )
+
+
+def _some(entries: Sequence[Path]) -> str:
+    """The first names."""
+    more = ", ..." if len(entries) > SHOWN else ""
+    return (", ".join(p.name for p in entries[:SHOWN]) + more) or "nothing"
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
@@ -55,9 +75,8 @@ def _npy_files(folder: Path) -> list[Path]:
     entries = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
     files = sorted((p for p in entries if p.suffix == ".npy"), key=lambda p: natural_key(p.stem))
     if not files:
-        found = ", ".join(p.name for p in entries[:3]) + (", ..." if len(entries) > 3 else "")  # noqa: PLR2004
         raise DataError(
-            f"{folder}: no .npy files, found: {found or 'nothing'}: save each preprocessed sample with np.save, in one "
+            f"{folder}: no .npy files, found: {_some(entries)}: save each preprocessed sample with np.save, in one "
             "sub-folder an input",
             source=str(folder),
         )

@@ -44,5 +44,5 @@ def _shape(port: Port, given: Shape | None) -> Shape:
     known = port.shape
     if known is None or any(not isinstance(n, int) for n in known[1:]):
         text = "unknown sizes" if known is None else f"free sizes ({', '.join(map(str, known))})"
-        raise ParameterError(f"input '{port.name}' has {text}: give its shape, as in {port.name}=1x3x224x224")
+        raise ParameterError(f"input '{port.name}' has {text}: give its shape: --shape {port.name}=1x3x224x224")
     return tuple(n if isinstance(n, int) else 1 for n in known)
