@@ -12,7 +12,7 @@ namespace halfeven::bindings {
 namespace {
 
 using Found = std::tuple<float, float, std::int64_t, std::int64_t, std::int64_t, std::int64_t, int>;
-using Counts = nb::ndarray<std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Counts = nb::ndarray<std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 constexpr int least_exponent = -161;
 constexpr int greatest_exponent = 116;
@@ -24,7 +24,7 @@ Found gather(const InArray& x, const std::optional<Counts>& counts, int exponent
     throw nb::value_error("exponent must lie in [-161, 116]");
   }
   const native::Execution execution = execution_of(isa, threads);
-  std::int64_t* bins = counts ? counts->data() : nullptr;
+  std::uint32_t* bins = counts ? counts->data() : nullptr;
   native::Statistics found;
   {
     const nb::gil_scoped_release release;

@@ -13,10 +13,15 @@ namespace {
 
 constexpr std::int64_t all_bins = 2 * bin_side;
 constexpr std::int64_t chunk = 4096;  // values seen twice, for their extremes and for their bins: both from the cache
-constexpr std::int64_t values_per_thread = 1 << 16;  // a thread has tables of its own: small tensors are not worth them
-constexpr int tables = 4;  // equal values in turn go to different ones: no increment waits for the one before
+constexpr std::int64_t values_per_thread = 1 << 16;  // a thread has counts of its own: small tensors are not worth them
+constexpr std::int64_t few = 2 * chunk;              // values that are not worth tables
+constexpr int tables = 2;  // values in turn go to one and the other: no increment waits for an equal value's before it
+constexpr int chunks_a_flush = 31;   // half of a chunk's values go to a table: 31 * 2048 of them fit into 16 bits
+constexpr int floats_per_line = 16;  // of the cache
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
+
+void prefetch(const float* x) { __builtin_prefetch(x); }
 
 // The least exponent k with -bin_side 2^k <= lo and hi < bin_side 2^k.
 std::int32_t exponent_for(float lo, float hi, std::int32_t least) {
@@ -34,13 +39,12 @@ std::int32_t exponent_for(float lo, float hi, std::int32_t least) {
 }
 
 // Adds neighbours in pairs, `doublings` times: floor(floor(x / w) / 2) = floor(x / 2w).
-template <class Count>
-void widen(Count* counts, std::int32_t doublings) {
+void widen(std::uint32_t* counts, std::int32_t doublings) {
   if (doublings == 0) return;
   const std::int32_t shift = std::min<std::int32_t>(doublings, 12);  // from there on every bin is 0 or -1
-  Count* zero = counts + bin_side;
+  std::uint32_t* zero = counts + bin_side;
   const auto move = [&](std::int32_t bin) {
-    const Count count = zero[bin];
+    const std::uint32_t count = zero[bin];
     zero[bin] = 0;
     zero[bin >> shift] += count;
   };
@@ -48,47 +52,49 @@ void widen(Count* counts, std::int32_t doublings) {
   for (std::int32_t bin = -2; bin >= -bin_side; --bin) move(bin);
 }
 
-// One thread's share of the values.
+// One thread's share of the values. Counts go to tables of 16 bits, which the nearest cache holds, and from there to
+// `counts` whenever a table might be full; few values go to `counts` at once.
 class Part {
  public:
-  Part(const StatisticsKernels& kernels, std::int32_t exponent, bool binned, bool large)
-      : found_{infinity, -infinity, 0, 0, 0, 0, exponent}, kernels_(kernels), binned_(binned) {
-    if (binned) bins_.resize(static_cast<std::size_t>(chunk + bin_slack));
-    if (binned && large) counts_.resize(static_cast<std::size_t>(tables * all_bins));
-  }
+  // `counts`: (all_bins,) with bins 2^exponent wide, or null where the extremes alone are wanted.
+  Part(const StatisticsKernels& kernels, std::int32_t exponent, std::uint32_t* counts)
+      : found_{infinity, -infinity, 0, 0, 0, 0, exponent}, kernels_(kernels), counts_(counts) {}
 
   const Statistics& found() const { return found_; }
 
-  // Few values go into `counts` at once, many into tables; both of bins 2^found().exponent wide.
-  void add(const float* x, std::int64_t count, std::int64_t* counts) {
-    for (std::int64_t i = 0; i < count; i += chunk) add_chunk(x + i, std::min(chunk, count - i), counts);
+  void add(const float* x, std::int64_t count) {
+    if (counts_ != nullptr) bins_.resize(static_cast<std::size_t>(chunk + bin_slack));
+    if (counts_ != nullptr && count > few) tables_.resize(static_cast<std::size_t>(tables * all_bins));
+    for (std::int64_t i = 0; i < count; i += chunk) {
+      const std::int64_t n = std::min(chunk, count - i);
+      add_chunk(x + i, n, count - i - n >= chunk ? x + i + n : nullptr);
+    }
+    flush();
   }
 
-  void widen_tables(std::int32_t exponent) {
-    for (std::size_t t = 0; t < counts_.size(); t += all_bins) widen(&counts_[t], exponent - found_.exponent);
+  void widen_to(std::int32_t exponent) {
+    if (counts_ == nullptr) return;
+    flush();
+    widen(counts_, exponent - found_.exponent);
     found_.exponent = exponent;
   }
 
-  void add_tables_to(std::int64_t* counts) const {
-    if (counts_.empty()) return;
-    for (std::int64_t b = 0; b < all_bins; ++b) {
-      std::int64_t sum = 0;
-      for (std::int64_t t = 0; t < tables; ++t) sum += counts_[static_cast<std::size_t>(t * all_bins + b)];
-      counts[b] += sum;
-    }
+  void add_to(std::uint32_t* counts) const {
+    for (std::int64_t b = 0; b < all_bins; ++b) counts[b] += counts_[b];
   }
 
  private:
-  void add_chunk(const float* x, std::int64_t count, std::int64_t* counts) {
+  // `next`: a whole chunk that comes next, or null.
+  void add_chunk(const float* x, std::int64_t count, const float* next) {
     const Extremes extremes = kernels_.extremes(x, count);
     if (extremes.nan || extremes.lo == -infinity || extremes.hi == infinity) {
-      add_finite_ones(x, count, counts);
+      add_finite_ones(x, count);
     } else {
-      add_finite(x, count, extremes, counts);
+      add_finite(x, count, extremes, next);
     }
   }
 
-  void add_finite_ones(const float* x, std::int64_t count, std::int64_t* counts) {
+  void add_finite_ones(const float* x, std::int64_t count) {
     float kept[chunk];
     std::int64_t n = 0;
     for (std::int64_t i = 0; i < count; ++i) {
@@ -96,45 +102,67 @@ class Part {
       found_.nan += std::isnan(x[i]) ? 1 : 0;
       found_.inf += std::isinf(x[i]) ? 1 : 0;
     }
-    if (n > 0) add_finite(kept, n, kernels_.extremes(kept, n), counts);
+    if (n > 0) add_finite(kept, n, kernels_.extremes(kept, n), nullptr);
   }
 
-  void add_finite(const float* x, std::int64_t count, const Extremes& extremes, std::int64_t* counts) {
+  void add_finite(const float* x, std::int64_t count, const Extremes& extremes, const float* next) {
+    const std::int32_t exponent = exponent_for(extremes.lo, extremes.hi, found_.exponent);
+    if (exponent != found_.exponent) widen_to(exponent);
     found_.lo = std::min(found_.lo, extremes.lo);
     found_.hi = std::max(found_.hi, extremes.hi);
     found_.finite += count;
-    if (!binned_) return;
-    const std::int32_t exponent = exponent_for(extremes.lo, extremes.hi, found_.exponent);
-    if (exponent != found_.exponent && counts_.empty()) widen(counts, exponent - found_.exponent);
-    widen_tables(exponent);
+    if (counts_ == nullptr) return;
     const auto bins = exponent < least_vector_exponent ? bins_f32_s32_portable : kernels_.bins;
     const std::int64_t n = bins(x, count, exponent, bins_.data());
     found_.zeros += count - n;
-    counts_.empty() ? count_bins(n, counts) : count_bins(n);
-  }
-
-  void count_bins(std::int64_t n, std::int64_t* counts) const {
-    for (std::int64_t i = 0; i < n; ++i) ++counts[bins_[static_cast<std::size_t>(i)]];
-  }
-
-  void count_bins(std::int64_t n) {
-    const std::int32_t* bins = bins_.data();
-    std::uint32_t* t = counts_.data();
-    std::int64_t i = 0;
-    for (; i + tables <= n; i += tables) {
-      ++t[bins[i]];
-      ++t[all_bins + bins[i + 1]];
-      ++t[2 * all_bins + bins[i + 2]];
-      ++t[3 * all_bins + bins[i + 3]];
+    if (tables_.empty()) {
+      count_bins(n);
+    } else {
+      count_bins_in_tables(n, next);
     }
-    for (; i < n; ++i) ++t[bins[i]];
+  }
+
+  void count_bins(std::int64_t n) const {
+    for (std::int64_t i = 0; i < n; ++i) ++counts_[bins_[static_cast<std::size_t>(i)]];
+  }
+
+  // Meanwhile the next values come from memory, which else nobody would ask for before they are needed.
+  void count_bins_in_tables(std::int64_t n, const float* next) {
+    const std::int32_t* bins = bins_.data();
+    std::uint16_t* even = tables_.data();
+    std::uint16_t* odd = even + all_bins;
+    if (next != nullptr) {
+      for (std::int64_t i = n; i < chunk; i += floats_per_line) prefetch(next + i);
+    }
+    std::int64_t i = 0;
+    for (; i + floats_per_line <= n; i += floats_per_line) {
+      if (next != nullptr) prefetch(next + i);
+      for (int k = 0; k < floats_per_line; k += tables) ++even[bins[i + k]], ++odd[bins[i + k + 1]];
+    }
+    for (; i < n; ++i) ++even[bins[i]];
+    if (++filled_ == chunks_a_flush) flush();
+  }
+
+  void flush() {
+    if (filled_ == 0) return;
+    std::uint16_t* even = tables_.data();
+    std::uint16_t* odd = even + all_bins;
+    const double per_width = std::ldexp(1.0, -found_.exponent);
+    const auto first = static_cast<std::int64_t>(std::floor(found_.lo * per_width)) + bin_side;
+    const auto last = static_cast<std::int64_t>(std::floor(found_.hi * per_width)) + bin_side;
+    for (std::int64_t b = first; b <= last; ++b) {
+      counts_[b] += std::uint32_t{even[b]} + odd[b];
+      even[b] = odd[b] = 0;
+    }
+    filled_ = 0;
   }
 
   Statistics found_;
   const StatisticsKernels& kernels_;
-  bool binned_;
+  std::uint32_t* counts_;
   std::vector<std::int32_t> bins_;
-  std::vector<std::uint32_t> counts_;
+  std::vector<std::uint16_t> tables_;
+  int filled_ = 0;  // chunks since the last flush
 };
 
 Statistics merged(const std::vector<Part>& parts) {
@@ -161,26 +189,28 @@ std::int64_t parts_for(std::int64_t count, int threads) {
 
 }  // namespace
 
-Statistics gather(const float* x, std::int64_t count, std::int32_t exponent, std::int64_t* counts,
+Statistics gather(const float* x, std::int64_t count, std::int32_t exponent, std::uint32_t* counts,
                   const Execution& execution) {
   if (count > std::numeric_limits<std::int32_t>::max()) throw std::invalid_argument("at most 2^31 - 1 values at once");
   const StatisticsKernels& kernels = find_kernel(statistics_kernels, Type::f32, Type::s32, execution.isa)->function;
   const std::int64_t n = parts_for(count, execution.threads);
+  const bool binned = counts != nullptr;
+  std::vector<std::uint32_t> others(static_cast<std::size_t>(binned ? (n - 1) * all_bins : 0));  // of all parts but one
   std::vector<Part> parts;
-  for (std::int64_t k = 0; k < n; ++k) parts.emplace_back(kernels, exponent, counts != nullptr, count > chunk);
+  for (std::int64_t k = 0; k < n; ++k) {
+    parts.emplace_back(kernels, exponent,
+                       k > 0 && binned ? &others[static_cast<std::size_t>((k - 1) * all_bins)] : counts);
+  }
   auto run = [&](std::int64_t k) {
     const std::int64_t begin = count * k / n;
-    parts[static_cast<std::size_t>(k)].add(x + begin, count * (k + 1) / n - begin, counts);
+    parts[static_cast<std::size_t>(k)].add(x + begin, count * (k + 1) / n - begin);
   };
   parallel_for(n, static_cast<int>(n), run);
   Statistics all = merged(parts);
-  if (counts == nullptr) return all;
-  if (count > chunk) widen(counts, all.exponent - exponent);
-  for (Part& part : parts) {
-    part.widen_tables(all.exponent);
-    part.add_tables_to(counts);
-  }
-  counts[bin_side] += all.zeros;
+  if (!binned) return all;
+  for (Part& part : parts) part.widen_to(all.exponent);
+  for (std::size_t k = 1; k < parts.size(); ++k) parts[k].add_to(counts);
+  counts[bin_side] += static_cast<std::uint32_t>(all.zeros);
   return all;
 }
 

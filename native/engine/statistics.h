@@ -23,8 +23,9 @@ struct Statistics {
 
 // Of `count` values of x. Where `counts` is not null, (2 bin_side,) counts of earlier values with bins 2^exponent wide,
 // these values are added to it; the bins are widened in place as far as they need, and the exponent returned. The
-// least exponent is that of the least subnormal, negated, in bin -bin_side: -161.
-Statistics gather(const float* x, std::int64_t count, std::int32_t exponent, std::int64_t* counts,
+// least exponent is that of the least subnormal, negated, in bin -bin_side: -161. Together with the earlier values
+// there are fewer than 2^32.
+Statistics gather(const float* x, std::int64_t count, std::int32_t exponent, std::uint32_t* counts,
                   const Execution& execution);
 
 }  // namespace halfeven::native

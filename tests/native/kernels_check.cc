@@ -143,8 +143,9 @@ void check_statistics() {
   for (const bool broken : {false, true}) {
     if (broken) x[5] = x[200001] = std::numeric_limits<float>::infinity(), x[77777] = std::nanf("");
     const auto run = [&](const Execution& execution) {
-      std::vector<std::int64_t> counts(static_cast<std::size_t>(2 * bin_side));
-      const Statistics found = gather(x.data(), n, -161, counts.data(), execution);
+      std::vector<std::uint32_t> bins(static_cast<std::size_t>(2 * bin_side));
+      const Statistics found = gather(x.data(), n, -161, bins.data(), execution);
+      std::vector<std::int64_t> counts(bins.begin(), bins.end());
       counts.insert(counts.end(), {std::bit_cast<std::int32_t>(found.lo), std::bit_cast<std::int32_t>(found.hi),
                                    found.finite, found.zeros, found.nan, found.inf, found.exponent});
       return counts;

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from halfeven.ops import statistics
 from halfeven.ops.statistics import Gathering
 from halfeven.ranges import Histogram, MinMax
 
@@ -50,3 +51,13 @@ def test_what_was_seen_so_far_stays_as_it_is() -> None:
     early = gathering.statistics
     gathering.add(np.full(10, 3e9, np.float32))
     assert early == Histogram().update(np.ones(10, np.float32))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_more_values_than_narrow_counts_hold(kind: type[MinMax | Histogram], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "MOST", 1000)
+    x = np.random.default_rng(0).normal(size=(12, 300)).astype(np.float32) * np.geomspace(1, 1e3, 12)[:, None]
+    gathering = Gathering(kind)
+    for row in x:
+        gathering.add(row)
+    assert gathering.statistics == kind().update(x)

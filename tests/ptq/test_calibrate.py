@@ -86,7 +86,7 @@ def test_progress_counts_samples(cleaned: Cleaned) -> None:
     assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_samples_are_taken_one_at_a_time(cleaned: Cleaned) -> None:
+def test_few_samples_are_held(cleaned: Cleaned) -> None:
     alive = 0
 
     class Sample(dict[str, np.ndarray]):
@@ -98,10 +98,22 @@ def test_samples_are_taken_one_at_a_time(cleaned: Cleaned) -> None:
         nonlocal alive
         for feed in feeds(5):
             alive += 1
-            assert alive <= 2  # the one before is dropped when the next one has come
+            assert alive <= 2  # the one before is dropped when the next one has come; what runs runs on copies
             yield Sample(feed)
 
     calibrate(cleaned(GRAPH, k=K), ["y"], stream())
+
+
+def test_a_buffer_that_is_used_again_is_copied(cleaned: Cleaned) -> None:
+    data, buffer = feeds(9), {"x": np.empty((1, 4), np.float32)}
+
+    def stream() -> object:
+        for feed in data:
+            buffer["x"][:] = feed["x"][:1]
+            yield buffer
+
+    found, _ = calibrate(cleaned(GRAPH, k=K), TENSORS, stream(), kind=Histogram)
+    assert found == calibrate(cleaned(GRAPH, k=K), TENSORS, [{"x": f["x"][:1]} for f in data], kind=Histogram)[0]
 
 
 def test_a_model_that_computes_nan_is_named(cleaned: Cleaned) -> None:

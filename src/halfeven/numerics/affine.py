@@ -26,6 +26,8 @@ def as_float32(x: ArrayLike) -> F32:
     Integers and others are refused.
     """
     a = np.asarray(x)
+    if a.dtype == np.float32:
+        return a
     if a.dtype.kind != "f" and a.dtype.name != "bfloat16":
         raise ParameterError(f"real values are expected as floats, not {a.dtype}: convert them first")
     with np.errstate(over="ignore"):

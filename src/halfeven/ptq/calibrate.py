@@ -11,7 +11,9 @@ import onnx_ir as ir
 
 from halfeven.errors import ModelError
 from halfeven.ops.statistics import Gathering
+from halfeven.ptq.in_turn import in_turn
 from halfeven.ptq.masks import SoftmaxRead
+from halfeven.ptq.pieces import cores
 from halfeven.ptq.segments import tap
 from halfeven.ranges import Histogram, MinMax, Statistics
 
@@ -31,8 +33,9 @@ def calibrate(
 ) -> tuple[dict[str, Statistics], int]:
     """Statistics of each tensor over all samples, and the number of samples.
 
-    The model runs once a sample in onnxruntime; a tensor is counted and dropped before the next ones are computed, so
-    memory depends neither on the number of samples nor on that of tensors. Equal data give equal statistics.
+    The model runs once a sample in onnxruntime, each run on one thread and several at once; a tensor is counted and
+    dropped before the next ones are computed, so memory depends neither on the number of samples nor on that of
+    tensors. Equal data give equal statistics, on however many cores.
 
     Parameters
     ----------
@@ -46,21 +49,30 @@ def calibrate(
     ModelError
         If onnxruntime cannot run the model, or it computes NaN from a sample: naming tensor, node and sample.
     """
-    tapped = tap(model, tensors)
+    tapped = tap(model, tensors, threads=1)
     seen = {name: Gathering(kind) for name in tensors}
 
-    def see(name: str, array: np.ndarray) -> None:
-        counted = softmax[name].told_apart(array) if name in softmax else array
-        if nan := seen[name].add(counted):
-            raise _not_a_number(model, name, nan, count)
+    def look(numbered: tuple[int, Mapping[str, np.ndarray]]) -> int:
+        number, sample = numbered
+
+        def see(name: str, array: np.ndarray) -> None:
+            counted = softmax[name].told_apart(array) if name in softmax else array
+            if nan := seen[name].add(counted, threads=1):
+                raise _not_a_number(model, name, nan, number)
+
+        tapped.run(sample, see)
+        return number + 1
 
     count = 0
-    for sample in samples:
-        tapped.run(sample, see)
-        count += 1
+    for count in in_turn(look, enumerate(map(_copied, samples)), cores()):
         if progress is not None:
             progress(count, total)
     return {name: gathering.statistics for name, gathering in seen.items()}, count
+
+
+def _copied(sample: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A stream may hand out one buffer again and again."""
+    return {name: np.array(array) for name, array in sample.items()}
 
 
 def _not_a_number(model: ir.Model, name: str, nan: int, sample: int) -> ModelError:

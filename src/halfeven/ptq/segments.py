@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ from halfeven.interop.structure import reads
 from halfeven.ptq.pieces import Piece, Source
 
 Array = np.ndarray
-TAPS = 8  # wanted tensors a piece: what is held at once, against the cost of one more session
+TAPS = 4  # wanted tensors a piece: what is held at once (and the nearer caches), against the cost of one more session
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +53,10 @@ class TappedModel:
                 live.pop(name, None)
 
 
-def tap(model: ir.Model, wanted: Collection[str]) -> TappedModel:
+def tap(model: ir.Model, wanted: Collection[str], threads: int | None = None) -> TappedModel:
     """Open the model in pieces of :data:`TAPS` wanted tensors each. Memory is that of one piece, whatever the model.
+
+    ``threads``: of each piece; with one it has no pool of its own, and may run for several callers at once.
 
     Raises
     ------
@@ -64,15 +67,20 @@ def tap(model: ir.Model, wanted: Collection[str]) -> TappedModel:
     pieces = _pieces(proto.graph.node, kept)
     last = {name: k for k, piece in enumerate(pieces) for node in piece for name in reads(node)}
     source = Source(proto)
-    return TappedModel(tuple(_segment(source, k, piece, kept, last) for k, piece in enumerate(pieces)), kept)
+    open_piece = partial(source.open, threads=threads)
+    return TappedModel(tuple(_segment(open_piece, k, piece, kept, last) for k, piece in enumerate(pieces)), kept)
 
 
 def _segment(
-    source: Source, k: int, nodes: Sequence[onnx.NodeProto], wanted: frozenset[str], last: Mapping[str, int]
+    open_piece: Callable[..., Piece],
+    k: int,
+    nodes: Sequence[onnx.NodeProto],
+    wanted: frozenset[str],
+    last: Mapping[str, int],
 ) -> Segment:
     made = [name for node in nodes for name in node.output if name]
     outputs = tuple(n for n in made if n in wanted or last.get(n, -1) > k)
-    piece = source.open(nodes, outputs or made[-1:])
+    piece = open_piece(nodes, outputs or made[-1:])
     done = tuple(n for n in (*piece.inputs, *outputs) if last.get(n, -1) <= k)
     return Segment(piece, outputs, done)
 
