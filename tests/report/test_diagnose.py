@@ -10,6 +10,7 @@ import pytest
 import small_models
 from defects import build, times
 
+import halfeven as he
 from halfeven.report.comparison import Comparison
 from halfeven.report.finding import REMEDIES, Finding, Kind, Severity
 
@@ -178,3 +179,25 @@ def test_float32(compared: Compared) -> None:
 
 def test_every_kind_has_a_remedy() -> None:
     assert set(REMEDIES) == set(Kind)
+
+
+def test_inputs_beyond_the_calibrated_range_are_cut_off_and_not_scaled() -> None:
+    """Saturated, every channel is a fraction of itself: that must not pass for an equalized model."""
+    model, images = small_models.cnn(), small_models.images(32)
+    quantized = he.quantize_model(model, images)
+    for data in (images * 8, images + 6):
+        comparison = quantized.compare(model, data, speed=False)
+        assert set(found(comparison, "image")) == {Kind.PREPROCESSING}
+        assert Kind.TRUNCATION in found(comparison, "s")
+        assert not any(f.kind is Kind.SCALED for findings in comparison.findings.values() for f in findings)
+
+
+def test_what_reads_something_cut_off_says_so(compared: Compared) -> None:
+    """The sum of a difference is small; what is cut off of its operands is large beside it."""
+    base = RNG.normal(0, 1, (8, 1, 6, 6))
+    alike = (base + RNG.normal(0, 0.3, (8, 8, 6, 6))).astype(np.float32)
+    pairs = (np.eye(8) - np.roll(np.eye(8), 1, axis=1)).astype(np.float32).reshape(8, 8, 1, 1)
+    said = found(compared(mixing(pairs), alike, changes={"x_scale": times(1 / 4)}), "a")
+    assert set(said) == {Kind.CUT_OPERANDS}
+    assert "because what it reads is cut off: of 'x' values reach" in said[Kind.CUT_OPERANDS].text
+    assert "raise the range of what it reads" in said[Kind.CUT_OPERANDS].remedy

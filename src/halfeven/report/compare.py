@@ -20,7 +20,7 @@ from halfeven.report.agreement import Agreements
 from halfeven.report.comparison import Comparison
 from halfeven.report.diagnose import diagnose
 from halfeven.report.facts import facts
-from halfeven.report.finding import Finding
+from halfeven.report.finding import Finding, Kind
 from halfeven.report.layer_sums import Each, LayerSums, Seen, layer_sums
 from halfeven.report.layers import FloatModel, Layer, Pairing, Unpaired, label, pair
 from halfeven.report.row import LayerRow, layer_row
@@ -156,7 +156,10 @@ def _weight_of(layer: Layer, known: Mapping[str, Weight]) -> Weight | None:
 
 def _findings(rows: Sequence[LayerRow], reads: Mapping[str, Collection[str]]) -> dict[int, tuple[Finding, ...]]:
     by_tensor = {row.layer.tensor: row for row in rows}
-    return {
-        row.index: diagnose(row, [by_tensor[t] for t in sorted(reads[row.layer.tensor]) if t in by_tensor])
-        for row in rows
-    }
+    found: dict[int, tuple[Finding, ...]] = {}
+    scaled: set[int] = set()
+    for row in rows:  # what is read comes first
+        operands = [by_tensor[t] for t in sorted(reads[row.layer.tensor]) if t in by_tensor]
+        found[row.index] = diagnose(row, operands, scaled)
+        scaled |= {row.index} if any(f.kind is Kind.SCALED for f in found[row.index]) else set()
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from halfeven.ir.instructions import Float, Softmax
 from halfeven.report.diagnose_input import input_findings
@@ -27,17 +27,21 @@ from halfeven.report.thresholds import (
 )
 
 
-def diagnose(row: LayerRow, operands: Sequence[LayerRow] = ()) -> tuple[Finding, ...]:
-    """What a layer suffers from, worst first; nothing for a layer that is fine. ``operands``: the layers it reads.
+def diagnose(
+    row: LayerRow, operands: Sequence[LayerRow] = (), scaled: Collection[int] = frozenset()
+) -> tuple[Finding, ...]:
+    """What a layer suffers from, worst first; nothing for a layer that is fine.
+
+    ``operands``: the layers it reads. ``scaled``: indices of layers before it whose channels are scaled.
 
     A layer's own error (``alone``) is put down to the part that makes at least half of it: its result's codes
     (truncation, a range too wide or one-sided, or plain rounding), its weights, else the codes that it reads.
     """
     if isinstance(row.layer.instruction, Float):
         return (Finding(Kind.FLOAT, Severity.NOTE, row.layer.instruction.reason), *_inherited(row))
-    scaled = tuple(_scaled(row))
-    if scaled:
-        return scaled
+    gains = () if row.is_input else tuple(_scaled(row, [r for r in operands if r.index not in scaled]))
+    if gains:
+        return gains
     if row.is_input:
         found = [*input_findings(row)] or [*_own(row, ()), *_notes(row)]
     else:
@@ -47,7 +51,8 @@ def diagnose(row: LayerRow, operands: Sequence[LayerRow] = ()) -> tuple[Finding,
     return tuple(sorted(found, key=lambda f: -f.severity))
 
 
-def _scaled(row: LayerRow) -> Iterator[Finding]:
+def _scaled(row: LayerRow, operands: Sequence[LayerRow]) -> Iterator[Finding]:
+    """Channels that are multiples of the float model's, where what it reads does not explain it: cut off, it does."""
     sums = row.sums.accumulated
     gains = sums.gains[sums.f_energy > 0]
     if (
@@ -55,6 +60,7 @@ def _scaled(row: LayerRow) -> Iterator[Finding]:
         or row.sqnr_db >= WEAK_DB
         or sums.sqnr_beside_gains_db - row.sqnr_db < SCALED_DB
         or not gains.size
+        or any(r.sqnr_db - row.sqnr_db < SCALED_DB for r in operands)
     ):
         return
     lo, hi = float(gains.min()), float(gains.max())
@@ -154,7 +160,11 @@ def _use(row: LayerRow) -> float:
 
 
 def _of_operands(row: LayerRow, own: float, severity: Severity, operands: Sequence[LayerRow]) -> Finding:
-    """What the layer reads is put on codes too coarse for what it computes."""
+    """What the layer reads is put on codes too coarse for what it computes, or is cut off."""
+    cut = max(operands, key=_truncated, default=None)
+    if cut is not None and _truncated(cut) > CLIP_SHARE:
+        text = f"alone it has {own:.1f} dB, because what it reads is cut off: of '{cut.name}' {_cut_off(cut)}"
+        return Finding(Kind.CUT_OPERANDS, severity, text)
     text = f"alone it has {own:.1f} dB, though its result's codes have {_db(row.rounding_sqnr_db)}"
     text += f" and its weight's {_db(row.weight_sqnr_db)}" if row.weight_sqnr_db is not None else ""
     text += ": it enlarges the rounding of what it reads"
@@ -167,9 +177,13 @@ def _of_operands(row: LayerRow, own: float, severity: Severity, operands: Sequen
 
 
 def _truncation(row: LayerRow, share: float) -> str:
+    return f"{_cut_off(row)}, which makes {min(1.0, share):.0%} of the error"
+
+
+def _cut_off(row: LayerRow) -> str:
     return (
         f"values reach [{row.lo:.4g}, {row.hi:.4g}], the codes [{row.representable_lo:.4g}, {row.representable_hi:.4g}]"
-        f": {row.clipped:.2%} are cut off, which makes {min(1.0, share):.0%} of the error"
+        f": {row.clipped:.2%} are cut off"
     )
 
 

@@ -26,6 +26,7 @@ class Kind(Enum):
     ROUNDING = "rounding"
     WEIGHTS = "weights"
     OPERANDS = "coarse inputs"
+    CUT_OPERANDS = "truncated inputs"
     LOST = "lost channels"
     DEAD = "dead channels"
     BIAS = "constant error"
@@ -44,6 +45,7 @@ REMEDIES: dict[Kind, str] = {
     Kind.ROUNDING: "int16 activations",
     Kind.WEIGHTS: "one scale a channel or a group, int8 instead of int4, or int16 weights",
     Kind.OPERANDS: "finer codes for what it reads: asymmetric where one-sided, a tighter range, or int16",
+    Kind.CUT_OPERANDS: "raise the range of what it reads, or calibrate with more data",
     Kind.LOST: "one scale a channel, equalize the channels, or int16 activations",
     Kind.DEAD: "prune them: they cost time and say nothing",
     Kind.BIAS: "bias correction",
