@@ -4,7 +4,9 @@
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/tuple.h>
 
+#include <exception>
 #include <memory>
+#include <new>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -32,6 +34,11 @@ using Codes = nb::ndarray<const std::int8_t, nb::ndim<1>, nb::c_contig, nb::devi
 // a, b, constant, zero, lo, hi
 using Sum = std::tuple<float, float, float, std::int32_t, std::int32_t, std::int32_t>;
 using Sizes = std::vector<std::int64_t>;
+
+// The number of a step, what it says, whether memory ran out.
+using StepFailure = std::tuple<std::int64_t, std::string, bool>;
+// The number of NaN at each counter, and the first step that failed.
+using Outcome = std::pair<std::vector<std::int64_t>, std::optional<StepFailure>>;
 
 native::SumRule sum_rule(const Sum& sum) {
   const auto& [a, b, constant, zero, lo, hi] = sum;
@@ -90,9 +97,10 @@ class Builder : public PlanHandle {
   std::int64_t steps() const { return plan_.steps(); }
 
   // border: lines, line_stride, image_stride, offset, fill; or nothing
-  void quantize(std::int32_t input, native::TensorId y, const Sizes& planes, const Sizes& border, float scale,
-                std::int32_t zero_point, std::int64_t qmin, std::int64_t qmax, int scaling, bool zero_point_inside,
-                int rounding, int type_index) {
+  // Returns the number of the count of its NaN.
+  std::int32_t quantize(std::int32_t input, native::TensorId y, const Sizes& planes, const Sizes& border, float scale,
+                        std::int32_t zero_point, std::int64_t qmin, std::int64_t qmax, int scaling,
+                        bool zero_point_inside, int rounding, int type_index) {
     const native::Type type = code_type(type_index);
     const native::QuantizeParams params{scale, zero_point,
                                         quantize_rule(scaling, zero_point_inside, rounding, {qmin, qmax}, type), type};
@@ -101,7 +109,9 @@ class Builder : public PlanHandle {
       check_count(border, 5);
       edge = native::Border{border[0], border[1], border[2], border[3], static_cast<std::uint8_t>(border[4])};
     }
-    add<native::QuantizeStep>(input, y, planes_of(planes), edge, params, isa_);
+    const std::int32_t counter = plan_.counter();
+    add<native::QuantizeStep>(input, counter, y, planes_of(planes), edge, params, isa_);
+    return counter;
   }
 
   void dequantize(native::TensorId x, std::int32_t output, const Sizes& planes, const Parameters<float>& table) {
@@ -235,8 +245,8 @@ class Builder : public PlanHandle {
     plan_.add(std::move(step));
   }
 
-  std::vector<std::int64_t> run(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs, int threads,
-                                std::int64_t samples, bool watched, double work_per_thread) {
+  Outcome run(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs, int threads,
+              std::int64_t samples, bool watched, double work_per_thread) {
     const Ends ends = checked(inputs, outputs, threads, samples);
     if (!(work_per_thread > 0)) throw nb::value_error("work_per_thread must be positive");
     const native::Interrupt interrupt{watched ? &signalled : nullptr, nullptr};
@@ -246,7 +256,7 @@ class Builder : public PlanHandle {
       result = plan_.run(ends.in, ends.out, {threads, samples, interrupt, work_per_thread});
     }
     if (result.interrupted) throw nb::python_error();
-    return result.nan_counts;
+    return {result.nan_counts, failure_of(result)};
   }
 
   std::vector<double> profile(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs, int threads) {
@@ -294,6 +304,17 @@ class Builder : public PlanHandle {
     std::vector<const void*> in;
     std::vector<void*> out;
   };
+
+  static std::optional<StepFailure> failure_of(const native::RunResult& result) {
+    if (!result.error) return std::nullopt;
+    try {
+      std::rethrow_exception(result.error);
+    } catch (const std::bad_alloc&) {
+      return StepFailure{result.failed_step, "there is not enough memory", true};
+    } catch (const std::exception& error) {
+      return StepFailure{result.failed_step, error.what(), false};
+    }
+  }
 
   // Python's signal handlers run here; true where one of them raised.
   static bool signalled(void* /*context*/) {
@@ -395,8 +416,8 @@ void bind_engine(nb::module_& m) {
            arg("in_kernel"))
       .def("run", &Builder::run, arg("inputs"), arg("outputs"), arg("threads") = 0, arg("samples") = 1,
            arg("watched") = false, arg("work_per_thread") = native::least_work_per_thread,
-           "Run every step, for each of `samples` that follow each other in the arrays; the number of NaN in each "
-           "input.")
+           "Run every step, for each of `samples` that follow each other in the arrays; the number of NaN at each "
+           "counter, and of the first step that failed its number, its words, and whether memory ran out.")
       .def("profile", &Builder::profile, arg("inputs"), arg("outputs"), arg("threads") = 0,
            "Run every step; the seconds that each took.");
 }

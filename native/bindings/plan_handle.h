@@ -26,6 +26,8 @@ class PlanHandle {
     if (plan_.finished()) throw nb::value_error("the plan is finished");
     plan_.add(std::move(step));
   }
+  native::TensorId new_tensor(std::int64_t bytes) { return plan_.tensor(bytes); }
+  std::int32_t new_counter() { return plan_.counter(); }
   native::Isa isa() const { return isa_; }
 
  protected:

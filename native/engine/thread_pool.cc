@@ -6,13 +6,15 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <exception>
+#include <memory>
 #include <mutex>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <thread>
-#include <vector>
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -40,7 +42,7 @@ struct alignas(64) Share {
 
 class Job {
  public:
-  Job(const Task& task, int threads) : task_(task), shares_(static_cast<std::size_t>(threads)) {
+  Job(const Task& task, std::span<Share> shares) : task_(task), shares_(shares) {
     for (std::size_t i = 0; i < shares_.size(); ++i) {
       shares_[i].next = begin_of(i);
       shares_[i].end = begin_of(i + 1);
@@ -54,6 +56,11 @@ class Job {
     inside_task = false;
   }
 
+  // What the first item that failed threw. Called when no thread works on the job any more.
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
  private:
   std::int64_t begin_of(std::size_t share) const {
     const std::int64_t count = static_cast<std::int64_t>(shares_.size());
@@ -64,13 +71,19 @@ class Job {
   void drain(Share& share) {
     for (;;) {
       const std::int64_t item = share.next.fetch_add(1, std::memory_order_relaxed);
-      if (item >= share.end) return;
-      task_.run(task_.context, item);
+      if (item >= share.end || failed_.load(std::memory_order_relaxed)) return;
+      try {
+        task_.run(task_.context, item);
+      } catch (...) {  // out of a thread it would end the process
+        if (!failed_.exchange(true)) error_ = std::current_exception();
+      }
     }
   }
 
   const Task task_;
-  std::vector<Share> shares_;
+  const std::span<Share> shares_;
+  std::atomic<bool> failed_{false};  // items not yet begun are left out
+  std::exception_ptr error_;
 };
 
 // Tells the processor that this is a loop of waiting.
@@ -103,14 +116,25 @@ class Pool {
     const std::unique_lock<std::mutex> submission(submission_, std::try_to_lock);
     if (!submission.owns_lock()) return false;
     const int helpers = ensure_workers(threads - 1);
-    Job job(task, helpers + 1);
+    Job job(task, shares(helpers + 1));
     open(job, helpers);
     job.work(0);
     close();
+    job.rethrow();
     return true;
   }
 
  private:
+  // Kept from job to job, so that no job allocates.
+  std::span<Share> shares(int threads) {
+    const auto count = static_cast<std::size_t>(threads);
+    if (count > shares_size_) {
+      shares_ = std::make_unique<Share[]>(count);
+      shares_size_ = count;
+    }
+    return {shares_.get(), count};
+  }
+
   int ensure_workers(int wanted) {
     try {
       while (workers_ < wanted) {
@@ -179,6 +203,8 @@ class Pool {
   std::atomic<int> working_{0};          // written under the lock
   std::atomic<std::uint64_t> epoch_{0};  // jobs opened so far; written under the lock
   int workers_ = 0;
+  std::unique_ptr<Share[]> shares_;  // guarded by the submission
+  std::size_t shares_size_ = 0;
 };
 
 std::atomic<Pool*> current{nullptr};

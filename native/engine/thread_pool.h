@@ -13,8 +13,9 @@ struct Task {
 };
 
 // Runs the task on up to `threads` threads (the caller included) and returns when every item is done. A call from
-// inside a task, or while another caller holds the workers, runs on the calling thread alone. `run` must not throw.
-// Each participating thread runs in the default floating-point mode.
+// inside a task, or while another caller holds the workers, runs on the calling thread alone. Each participating thread
+// runs in the default floating-point mode. What an item throws comes out of the call, the first of several, when all
+// threads are done with the task; items not begun by then are left out.
 void parallel_for(const Task& task, int threads);
 
 template <class Body>

@@ -129,159 +129,6 @@ class Window:
         dilations: tuple[int, int, int],
     ) -> None: ...
 
-def conv(
-    x: NDArray[Any],
-    weight: NDArray[Any],
-    weight_zero_point: NDArray[np.int64],
-    bias: NDArray[np.int64],
-    out: NDArray[Any],
-    window: Window,
-    groups: int,
-    x_zero_point: int,
-    accumulator_bits: int,
-    rescale: Rescale,
-    isa: int = -1,
-    threads: int = 0,
-) -> None: ...
-def gemm(
-    a: NDArray[Any],
-    b: NDArray[Any],
-    out: NDArray[Any],
-    a_index: NDArray[np.int64],
-    b_index: NDArray[np.int64],
-    a_zero_point: int,
-    b_zero_point: NDArray[np.int64],
-    bias: NDArray[np.int64],
-    accumulator_bits: int,
-    rescale: Rescale,
-    isa: int = -1,
-    threads: int = 0,
-) -> None: ...
-def add(
-    a: NDArray[Any],
-    b: NDArray[Any],
-    out: NDArray[Any],
-    shape: list[int],
-    a_strides: list[int],
-    b_strides: list[int],
-    a_zero_point: int,
-    b_zero_point: int,
-    a_multiplier: int,
-    b_multiplier: int,
-    shift: int,
-    zero_point: int,
-    qmin: int,
-    qmax: int,
-    threads: int = 0,
-) -> None: ...
-def multiply(
-    a: NDArray[Any],
-    b: NDArray[Any],
-    out: NDArray[Any],
-    shape: list[int],
-    a_strides: list[int],
-    b_strides: list[int],
-    a_zero_point: int,
-    b_zero_point: int,
-    rescale: Rescale,
-    isa: int = -1,
-    threads: int = 0,
-) -> None: ...
-def divide(
-    a: NDArray[Any],
-    b: NDArray[Any],
-    out: NDArray[Any],
-    shape: list[int],
-    a_strides: list[int],
-    b_strides: list[int],
-    a_zero_point: int,
-    b_zero_point: int,
-    m0: int,
-    shift: int,
-    zero_point: int,
-    qmin: int,
-    qmax: int,
-    threads: int = 0,
-) -> None: ...
-def slopes(
-    x: NDArray[Any],
-    out: NDArray[Any],
-    x_zero_point: int,
-    above_sign: NDArray[np.int64],
-    above: Rescale,
-    below_sign: NDArray[np.int64],
-    below: Rescale,
-    isa: int = -1,
-    threads: int = 0,
-) -> None: ...
-def add_sums(
-    a: NDArray[Any],
-    b: NDArray[Any],
-    out: NDArray[Any],
-    b_zero_point: int,
-    a_multiplier: NDArray[np.int64],
-    b_multiplier: NDArray[np.int64],
-    shift: NDArray[np.int64],
-    zero_point: int,
-    qmin: int,
-    qmax: int,
-    threads: int = 0,
-) -> None: ...
-def rescale_codes(
-    x: NDArray[Any], out: NDArray[Any], x_zero_point: int, rescale: Rescale, isa: int = -1, threads: int = 0
-) -> None: ...
-def look_up(x: NDArray[Any], out: NDArray[Any], first: int, entries: NDArray[Any], threads: int = 0) -> None: ...
-def max_pool(x: NDArray[Any], out: NDArray[Any], window: Window, threads: int = 0) -> None: ...
-def average_pool(
-    x: NDArray[Any],
-    out: NDArray[Any],
-    window: Window,
-    x_zero_point: int,
-    rescale: Rescale,
-    isa: int = -1,
-    threads: int = 0,
-) -> None: ...
-def reduce_mean(
-    x: NDArray[Any], out: NDArray[Any], x_zero_point: int, rescale: Rescale, isa: int = -1, threads: int = 0
-) -> None: ...
-def normalize(
-    x: NDArray[Any],
-    out: NDArray[Any],
-    groups: int,
-    half_fraction: int,
-    epsilon: int,
-    fraction: int,
-    gain: NDArray[np.int64],
-    offset: NDArray[np.int64],
-    shift: int,
-    zero_point: int,
-    qmin: int,
-    qmax: int,
-    threads: int = 0,
-) -> None: ...
-def resize_linear(
-    x: NDArray[Any],
-    out: NDArray[Any],
-    first: list[NDArray[np.int64]],
-    second: list[NDArray[np.int64]],
-    third: list[NDArray[np.int64]],
-    x_zero_point: int,
-    rescale: Rescale,
-    isa: int = -1,
-    threads: int = 0,
-) -> None: ...
-def softmax(
-    x: NDArray[Any],
-    out: NDArray[Any],
-    exponentials: NDArray[np.uint32],
-    m0: int,
-    shift: int,
-    zero_point: int,
-    qmin: int,
-    qmax: int,
-    threads: int = 0,
-) -> None: ...
-
 class ProductWeights:
     def __init__(
         self,
@@ -353,7 +200,7 @@ class Plan:
         zero_point_inside: bool,
         rounding: int,
         type: int,  # noqa: A002
-    ) -> None: ...
+    ) -> int: ...
     def dequantize(self, x: int, output: int, planes: list[int], table: NDArray[np.float32]) -> None: ...
     def copy(
         self,
@@ -481,15 +328,81 @@ class Plan:
     ) -> None: ...
     def call_gemm(
         self,
-        a: list[int],
-        b: list[int],
-        y: list[int],
+        left: list[int],
+        right: list[int],
+        to: list[int],
         sizes: list[int],
         a_index: list[int],
         b_index: list[int],
+        zeros: list[int],
+        bias: list[int],
         bits: int,
         rescale: Rescale,
     ) -> None: ...
+    def call_conv(
+        self,
+        x: list[int],
+        weights: list[int],
+        to: list[int],
+        sizes: list[int],
+        window: Window,
+        zeros: list[int],
+        bias: list[int],
+        bits: int,
+        rescale: Rescale,
+    ) -> None: ...
+    def call_quantize(
+        self,
+        x: int,
+        y: int,
+        sizes: list[int],
+        scale: NDArray[np.float32],
+        zero_point: NDArray[np.int32],
+        bounds: list[int],
+        scaling: int,
+        zero_point_inside: bool,
+        rounding: int,
+        type: int,  # noqa: A002
+    ) -> int: ...
+    def call_dequantize(
+        self,
+        x: int,
+        y: int,
+        sizes: list[int],
+        scale: NDArray[np.float32],
+        zero_point: NDArray[np.int32],
+        type: int,  # noqa: A002
+    ) -> None: ...
+    def call_rescale(self, x: list[int], to: list[int], count: int, rescale: Rescale) -> None: ...
+    def call_slopes(
+        self,
+        x: list[int],
+        to: list[int],
+        sizes: list[int],
+        above_sign: list[int],
+        above: Rescale,
+        below_sign: list[int],
+        below: Rescale,
+    ) -> None: ...
+    def call_look_up(
+        self,
+        x: list[int],
+        to: list[int],
+        sizes: list[int],
+        domain: list[int],
+        entries: NDArray[np.uint8],
+        by_channel: bool,
+    ) -> None: ...
+    def call_look_up_pairs(
+        self,
+        a: list[int],
+        b: list[int],
+        to: list[int],
+        walk: list[list[int]],
+        domain: list[int],
+        entries: NDArray[np.uint8],
+    ) -> None: ...
+    def call_take(self, x: list[int], y: int, sizes: list[int], index: list[int]) -> None: ...
     def call_reduce(self, x: list[int], y: list[int], sizes: list[int], rescale: Rescale) -> None: ...
     def call_reduce_extreme(self, x: list[int], y: list[int], sizes: list[int], largest: bool) -> None: ...
     def call_max_pool(self, x: list[int], y: list[int], planes: int, window: Window) -> None: ...
@@ -555,5 +468,5 @@ class Plan:
         samples: int = 1,
         watched: bool = False,
         work_per_thread: float = ...,
-    ) -> list[int]: ...
+    ) -> tuple[list[int], tuple[int, str, bool] | None]: ...
     def profile(self, inputs: list[NDArray[Any]], outputs: list[NDArray[Any]], threads: int = 0) -> list[float]: ...

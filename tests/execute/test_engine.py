@@ -19,7 +19,7 @@ import halfeven
 from halfeven import _native
 from halfeven.errors import NotANumberError, ParameterError
 from halfeven.execute import reference
-from halfeven.execute.engine import Engine, StepStage
+from halfeven.execute.engine import Engine, FloatStage
 from halfeven.execute.run import reference_backend, run_program
 from halfeven.ir import instructions as ir
 from halfeven.ir.program import Program
@@ -70,7 +70,7 @@ def check_instructions(kind: str, count: int, first: int) -> int:
         found = engine.run(feeds, wanted, THREADS[seed % 3])
         for name, expected in zip(wanted, reference.step(instruction, arrays), strict=True):
             assert_same(found[name], expected, str(instruction))
-        planned += not any(isinstance(stage, StepStage) for stage in engine.plans()[-1].stages)
+        planned += not any(isinstance(stage, FloatStage) for stage in engine.plans()[-1].stages)
     return planned
 
 
@@ -109,7 +109,7 @@ def test_the_largest_sums_do_not_saturate(weight: int, code: int, zero: int, inp
     conv, x = extreme_conv(code, zero, inputs, outputs, weight)
     engine = Engine(program_of(conv))
     assert_same(engine.run({"x": x}, ["y"])["y"], reference.step(conv, [x])[0])
-    assert not isinstance(engine.plans()[0].stages[0], StepStage)
+    assert not isinstance(engine.plans()[0].stages[0], FloatStage)
 
 
 def test_a_convolution_takes_the_addition_behind_it() -> None:
@@ -132,7 +132,7 @@ def test_shapes_are_planned_as_they_come() -> None:
         expected = run_program(model.program, feeds, ["score"], reference_backend())
         assert_same(engine.run(feeds, ["score"], 1)["score"], expected["score"])
     assert len(engine.plans()) == 6  # each size for one sample, and for two at once
-    assert not any(isinstance(stage, StepStage) for plan in engine.plans() for stage in plan.stages)
+    assert not any(isinstance(stage, FloatStage) for plan in engine.plans() for stage in plan.stages)
 
 
 def test_a_model_runs_its_engine() -> None:
@@ -229,7 +229,7 @@ def test_transposed_convolutions_are_planned(kernel: int, stride: int, pad: int,
     conv = ir.ConvTranspose("n", "x", "y", w, zero, bias, 11, window, (extra, extra), 1, bound, how)
     engine = Engine(program_of(conv))
     assert_same(engine.run({"x": x}, ["y"])["y"], reference.step(conv, [x])[0])
-    assert not isinstance(engine.plans()[0].stages[0], StepStage)
+    assert not isinstance(engine.plans()[0].stages[0], FloatStage)
 
 
 def test_tables_hold_every_code() -> None:
@@ -238,18 +238,35 @@ def test_tables_hold_every_code() -> None:
     look_up = ir.Table("n", "x", "y", "f", -128, table)
     engine = Engine(program_of(look_up))
     assert_same(engine.run({"x": x}, ["y"])["y"], table.repeat(3))
-    assert not isinstance(engine.plans()[0].stages[0], StepStage)
+    assert not isinstance(engine.plans()[0].stages[0], FloatStage)
 
 
-def test_tensors_too_large_for_a_plan_run_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def plans_of(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no plan hold more steps."""
+
     class Small(_native.Plan):
         def finish(self) -> None:
-            raise ValueError("a plan's tensors take more than 2 GiB")
+            if self.steps > most:
+                raise ValueError("a plan's tensors take more than 2 GiB")
+            super().finish()
 
-    program, x = first_conv()
-    expected = run_program(program, {"x": x}, ["y"], reference_backend())
-    monkeypatch.setattr("halfeven.execute.plan.stage._native", SimpleNamespace(Plan=Small))
+    fake = SimpleNamespace(Plan=Small, LEAST_WORK_PER_THREAD=_native.LEAST_WORK_PER_THREAD)
+    monkeypatch.setattr("halfeven.execute.plan.stage._native", fake)
+
+
+def test_tensors_too_large_for_a_plan_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, x = first_conv()
+    program = program_of(*first, ir.Table("f", "y", "z", "f", -128, np.arange(127, -129, -1).astype(np.int8)))
+    expected = run_program(program, {"x": x}, ["z"], reference_backend())
+    plans_of(3, monkeypatch)
     engine = Engine(program)
     for _ in range(2):
-        assert_same(engine.run({"x": x}, ["y"])["y"], expected["y"])
-    assert all(isinstance(stage, StepStage) for stage in engine.plans()[0].stages)
+        assert_same(engine.run({"x": x}, ["z"])["z"], expected["z"])
+    assert len(engine.plans()[0].stages) == len(program)
+
+
+def test_an_instruction_too_large_for_a_plan_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, x = first_conv()
+    plans_of(0, monkeypatch)
+    with pytest.raises(ParameterError, match="more than 2 GiB: give smaller inputs"):
+        Engine(program).run({"x": x}, ["y"])

@@ -10,6 +10,7 @@ from draw import ACTIVATIONS, TARGETS, WEIGHTS, Array, Case, Draw, bias, farthes
 from random_normalize import normalize
 from random_pointwise import add_sums, divide, pair, slopes
 from random_select import extreme, mask, reduce_extreme, reduce_sum, resize_linear, where
+from random_tables import channel_table, float_average_pool, pair_table
 from random_transposed import conv_transpose
 
 from halfeven.ir import instructions as ir
@@ -165,7 +166,7 @@ def softmax(d: Draw) -> Case:
 
 def quantize(d: Draw) -> Case:
     """Per tensor and per channel, every profile; values on and near the grid, far outside it, subnormal."""
-    qtype, shape = d.one(TARGETS), d.one([[], [0], [9], [3, 5], [2, 4, 3]])
+    qtype, shape = d.one([*TARGETS, int4]), d.one([[], [0], [9], [3, 5], [2, 4, 3]])
     axis = d.between(0, len(shape) - 1) if prod(shape) and shape and d.chance(0.4) else None
     scale = np.exp2(d.rng.uniform(-12, 4, () if axis is None else shape[axis]))
     zero = np.vectorize(lambda _: d.zero(qtype), otypes=[np.int64])(scale)
@@ -291,6 +292,7 @@ KINDS: dict[str, Callable[[Draw], Case]] = {
         average_pool, reduce_mean, softmax, normalize, quantize, dequantize, concat, reshape, flatten, transpose,
         squeeze, unsqueeze, slice_, gather, expand, tile, pad, depth_to_space, space_to_depth, resize_nearest,
         extreme, reduce_extreme, reduce_sum, where, mask, resize_linear, add_sums,
+        pair_table, channel_table, float_average_pool,
     )
 }  # fmt: skip
 

@@ -41,9 +41,9 @@ void interleave(const std::uint8_t* codes, std::int64_t channels, std::int64_t c
 
 }  // namespace
 
-QuantizeStep::QuantizeStep(std::int32_t input, TensorId y, const Planes& planes, const std::optional<Border>& border,
-                           const QuantizeParams& params, Isa isa)
-    : input_(input), y_(y), planes_(planes), border_(border), params_(params) {
+QuantizeStep::QuantizeStep(std::int32_t input, std::int32_t counter, TensorId y, const Planes& planes,
+                           const std::optional<Border>& border, const QuantizeParams& params, Isa isa)
+    : input_(input), counter_(counter), y_(y), planes_(planes), border_(border), params_(params) {
   const bool small = small_zero_point(params.zero_point);
   kernel_ = find_kernel(quantize_kernels, Type::f32, params.type, small ? isa : Isa::portable)->function;
   if (border && words()) throw std::invalid_argument("an image with a border holds bytes");
@@ -98,7 +98,7 @@ void QuantizeStep::run_rows(const Frame& frame, const float* x, std::uint8_t* y,
   for_each_part(planes_.images, 1, threads, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       std::uint8_t* row = y + r * planes_.stride;
-      frame.nan_counts[input_] += quantize(x + r * planes_.channels, planes_.channels, row);
+      frame.nan_counts[counter_] += quantize(x + r * planes_.channels, planes_.channels, row);
       for (std::int64_t c = 0; c < planes_.channels; ++c) row[c] = static_cast<std::uint8_t>(row[c] ^ flip);
     }
   });
@@ -114,7 +114,7 @@ void QuantizeStep::run_bordered(const Frame& frame, const float* x, std::uint8_t
       const std::int64_t line = i % border.lines;
       const float* in = x + image * planes_.channels * planes_.pixels + line * width;
       std::uint8_t* out = y + image * border.image_stride + border.offset + line * border.line_stride;
-      frame.nan_counts[input_] += run_pixels(in, out, 0, width);
+      frame.nan_counts[counter_] += run_pixels(in, out, 0, width);
     }
   });
 }
@@ -129,7 +129,7 @@ void QuantizeStep::run(const Frame& frame) const {
     const float* image = x + n * planes_.channels * planes_.pixels;
     std::uint8_t* out = y + n * planes_.pixels * planes_.stride;
     for_each_part(planes_.pixels, block_pixels, threads, [&](std::int64_t begin, std::int64_t end) {
-      frame.nan_counts[input_] += words() ? run_words(image, out, begin, end) : run_pixels(image, out, begin, end);
+      frame.nan_counts[counter_] += words() ? run_words(image, out, begin, end) : run_pixels(image, out, begin, end);
     });
   }
 }

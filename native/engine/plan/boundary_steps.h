@@ -40,8 +40,8 @@ struct Border {
 
 class QuantizeStep : public Step {
  public:
-  QuantizeStep(std::int32_t input, TensorId y, const Planes& planes, const std::optional<Border>& border,
-               const QuantizeParams& params, Isa isa);
+  QuantizeStep(std::int32_t input, std::int32_t counter, TensorId y, const Planes& planes,
+               const std::optional<Border>& border, const QuantizeParams& params, Isa isa);
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override { return {}; }
   std::vector<TensorId> writes() const override { return {y_}; }
@@ -55,6 +55,7 @@ class QuantizeStep : public Step {
   bool words() const { return params_.type == Type::s16 || params_.type == Type::u16; }
 
   std::int32_t input_;
+  std::int32_t counter_;
   TensorId y_;
   Planes planes_;
   std::optional<Border> border_;

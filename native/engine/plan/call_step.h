@@ -14,22 +14,20 @@ class CallStep : public Step {
  public:
   using Body = std::function<void(const Frame& frame, const Parallel& parallel)>;
 
-  CallStep(std::vector<TensorId> reads, TensorId write, double work, Body body)
-      : reads_(std::move(reads)), write_(write), work_(work), body_(std::move(body)) {}
+  // `writes` may hold a tensor that is the kernel's to work in.
+  CallStep(std::vector<TensorId> reads, std::vector<TensorId> writes, double work, Body body)
+      : reads_(std::move(reads)), writes_(std::move(writes)), work_(work), body_(std::move(body)) {}
 
   void run(const Frame& frame) const override {
     const int threads = threads_for(frame, work_);
-    body_(frame, [threads](std::int64_t items, const std::function<void(std::int64_t)>& item) {
-      auto one = [&item](std::int64_t i) { item(i); };
-      parallel_for(items, threads, one);
-    });
+    body_(frame, [threads](std::int64_t items, ItemBody item) { parallel_for(items, threads, item); });
   }
   std::vector<TensorId> reads() const override { return reads_; }
-  std::vector<TensorId> writes() const override { return {write_}; }
+  std::vector<TensorId> writes() const override { return writes_; }
 
  private:
   std::vector<TensorId> reads_;
-  TensorId write_;
+  std::vector<TensorId> writes_;
   double work_;
   Body body_;
 };

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "engine/plan/scratch.h"
+#include "kernels/scratch.h"
 
 namespace halfeven::native {
 namespace {

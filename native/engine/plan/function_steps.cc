@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "engine/plan/scratch.h"
+#include "kernels/scratch.h"
 
 namespace halfeven::native {
 namespace {

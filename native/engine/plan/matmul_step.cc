@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "engine/plan/scratch.h"
+#include "kernels/scratch.h"
 
 namespace halfeven::native {
 namespace {

@@ -130,9 +130,20 @@ void Plan::give_back(AlignedBytes arena) const {
   if (lock.owns_lock() && arenas_.size() < kept_arenas) arenas_.push_back(std::move(arena));
 }
 
+void Plan::run_steps(const Frame& frame, Watch& watch, Failure& failure) const {
+  for (std::int64_t k = 0; k < steps(); ++k) {
+    if (watch.stopped() || failure.occurred()) return;
+    try {
+      steps_[size(k)]->run(frame);
+    } catch (...) {
+      failure.keep(k);
+    }
+  }
+}
+
 // Samples at once, each thread in an arena of its own.
 void Plan::run_samples(std::span<const void* const> inputs, std::span<void* const> outputs, const RunOptions& options,
-                       std::atomic<std::int64_t>* nan_counts, Watch& watch) const {
+                       std::atomic<std::int64_t>* nan_counts, Watch& watch, Failure& failure) const {
   const std::int64_t at_once = std::min<std::int64_t>(options.threads, options.samples);
   std::vector<AlignedBytes> arenas;  // all of them now: nothing may fail on a worker
   for (std::int64_t i = 0; i < at_once; ++i) arenas.push_back(take_arena());
@@ -161,10 +172,7 @@ void Plan::run_samples(std::span<const void* const> inputs, std::span<void* cons
                       1,
                       nan_counts,
                       options.work_per_thread};
-    for (const auto& step : steps_) {
-      if (watch.stopped()) break;
-      step->run(frame);
-    }
+    run_steps(frame, watch, failure);
     const std::lock_guard<std::mutex> lock(mutex);
     arenas.push_back(std::move(arena));
   };
@@ -177,22 +185,20 @@ RunResult Plan::run(std::span<const void* const> inputs, std::span<void* const> 
   const FloatEnvironment environment;
   RunOptions chosen = options;
   if (chosen.threads == 0) chosen.threads = default_threads();
-  std::vector<std::atomic<std::int64_t>> nan_counts(std::max<std::size_t>(inputs.size(), 1));
+  std::vector<std::atomic<std::int64_t>> nan_counts(size(counters_));
   Watch watch(options.interrupt);
+  Failure failure;
   if (chosen.samples > 1) {
-    run_samples(inputs, outputs, chosen, nan_counts.data(), watch);
+    run_samples(inputs, outputs, chosen, nan_counts.data(), watch, failure);
   } else {
     AlignedBytes arena = take_arena();
     const Frame frame{arena.data(),          places_, inputs, outputs, chosen.threads, nan_counts.data(),
                       chosen.work_per_thread};
-    for (const auto& step : steps_) {
-      if (watch.stopped()) break;
-      step->run(frame);
-    }
+    run_steps(frame, watch, failure);
     give_back(std::move(arena));
   }
-  RunResult result{{}, watch.interrupted()};
-  for (std::size_t i = 0; i < inputs.size(); ++i) result.nan_counts.push_back(nan_counts[i].load());
+  RunResult result{{}, watch.interrupted(), failure.step(), failure.error()};
+  for (const auto& count : nan_counts) result.nan_counts.push_back(count.load());
   return result;
 }
 
@@ -200,7 +206,7 @@ std::vector<double> Plan::profile(std::span<const void* const> inputs, std::span
                                   int threads) const {
   const FloatEnvironment environment;
   AlignedBytes arena = take_arena();
-  std::vector<std::atomic<std::int64_t>> nan_counts(std::max<std::size_t>(inputs.size(), 1));
+  std::vector<std::atomic<std::int64_t>> nan_counts(size(counters_));
   const Frame frame{
       arena.data(),         places_, inputs, outputs, threads > 0 ? threads : default_threads(), nan_counts.data(),
       least_work_per_thread};

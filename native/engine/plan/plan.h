@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -23,8 +24,29 @@ struct RunOptions {
 };
 
 struct RunResult {
-  std::vector<std::int64_t> nan_counts;  // by input
+  std::vector<std::int64_t> nan_counts;  // by counter
   bool interrupted;                      // outputs are then incomplete
+  std::int64_t failed_step = -1;         // the first that threw, if any: outputs are then incomplete
+  std::exception_ptr error{};            // what it threw
+};
+
+// What went wrong first in a run.
+class Failure {
+ public:
+  // Called in a handler.
+  void keep(std::int64_t step) {
+    if (occurred_.exchange(true)) return;
+    step_ = step;
+    error_ = std::current_exception();
+  }
+  bool occurred() const { return occurred_.load(std::memory_order_relaxed); }
+  std::int64_t step() const { return step_; }
+  std::exception_ptr error() const { return error_; }
+
+ private:
+  std::atomic<bool> occurred_{false};
+  std::int64_t step_ = -1;
+  std::exception_ptr error_;
 };
 
 class Plan {
@@ -37,6 +59,8 @@ class Plan {
   // Declares the arrays of the caller, in their order: how many bytes each.
   std::int32_t input(std::int64_t bytes);
   std::int32_t output(std::int64_t bytes);
+  // A place where a step counts NaN; its number.
+  std::int32_t counter() { return counters_++; }
   // Lays out the arena; nothing may be added afterwards. Throws std::invalid_argument beyond 2^31 bytes.
   void finish();
 
@@ -66,8 +90,9 @@ class Plan {
   AlignedBytes new_arena() const;
   AlignedBytes take_arena() const;
   void give_back(AlignedBytes arena) const;
+  void run_steps(const Frame& frame, Watch& watch, Failure& failure) const;
   void run_samples(std::span<const void* const> inputs, std::span<void* const> outputs, const RunOptions& options,
-                   std::atomic<std::int64_t>* nan_counts, Watch& watch) const;
+                   std::atomic<std::int64_t>* nan_counts, Watch& watch, Failure& failure) const;
 
   std::vector<Tensor> tensors_;
   std::vector<std::unique_ptr<Step>> steps_;
@@ -75,6 +100,7 @@ class Plan {
   std::vector<std::int64_t> input_bytes_;
   std::vector<std::int64_t> output_bytes_;
   std::int64_t arena_bytes_ = 0;
+  std::int32_t counters_ = 0;
   bool finished_ = false;
   mutable std::mutex mutex_;                  // only ever tried: a fork may leave it locked for good
   mutable std::vector<AlignedBytes> arenas_;  // those not in use

@@ -25,7 +25,7 @@ struct Frame {
   std::span<const void* const> inputs;
   std::span<void* const> outputs;
   int threads;
-  std::atomic<std::int64_t>* nan_counts;  // by input
+  std::atomic<std::int64_t>* nan_counts;  // by counter
   double work_per_thread;                 // see below
 
   std::uint8_t* at(TensorId tensor) const { return arena + places[static_cast<std::size_t>(tensor)]; }

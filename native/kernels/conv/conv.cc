@@ -3,12 +3,11 @@
 #include "kernels/conv/conv.h"
 
 #include <algorithm>
-#include <memory>
-#include <vector>
 
 #include "kernels/eltwise/codes.h"
 #include "kernels/gemm/operands.h"
 #include "kernels/gemm/sums.h"
+#include "kernels/scratch.h"
 
 namespace halfeven::native {
 namespace {
@@ -27,7 +26,7 @@ CenteredRange weight_range(const Conv& task) {
 template <class T>
 class Convolution {
  public:
-  Convolution(const Conv& task, const Operands& operands, const RowWriter& writer, void* y)
+  Convolution(const Conv& task, const Operands& operands, const RowWriter* writer, void* y, Room room)
       : task_(task), w_(task.window), operands_(operands), writer_(writer), y_(y), extent_(w_.extent()) {
     // Where a window is one pixel, that pixel's channels are its row as they lie there.
     pixel_ = task.taps() == 1 ? padded_depth(task.channels) : task.channels;
@@ -35,8 +34,13 @@ class Convolution {
     windows_ = std::clamp<std::int64_t>(panel_bytes / (depth_ * static_cast<std::int64_t>(sizeof(T))), 16, max_windows);
     const std::int64_t sample_bytes = image_size() * static_cast<std::int64_t>(sizeof(T));
     at_once_ = std::clamp<std::int64_t>(image_bytes / sample_bytes, 1, task.samples);
-    weights_ = allocate(task.groups * task.outputs * depth_);
-    image_ = allocate(at_once_ * image_size());
+    weights_ = room.take<T>(weights_size());
+    image_ = room.take<T>(at_once_ * image_size());
+  }
+
+  static std::int64_t workspace(const Conv& task, const Operands& operands) {
+    const Convolution one(task, operands, nullptr, nullptr, Room(nullptr));
+    return Room::bytes<T>(one.weights_size()) + Room::bytes<T>(one.at_once_ * one.image_size());
   }
 
   void run(const Parallel& parallel) {
@@ -50,15 +54,12 @@ class Convolution {
   }
 
  private:
-  static std::unique_ptr<T[]> allocate(std::int64_t n) {
-    return std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(n));
-  }
-
+  std::int64_t weights_size() const { return task_.groups * task_.outputs * depth_; }
   std::int64_t image_size() const { return task_.groups * product(extent_) * pixel_; }
 
   void pack_weights(std::int64_t output) {
     const std::int64_t taps = task_.taps();
-    T* out = weights_.get() + output * depth_;
+    T* out = weights_ + output * depth_;
     for (std::int64_t c = 0; c < task_.channels; ++c) {
       const void* in = at(task_.weight, task_.weight_type, (output * task_.channels + c) * taps);
       center(task_.weight_type, in, 1, taps, task_.weight_zero_point_of(output), out + c, task_.channels);
@@ -68,7 +69,7 @@ class Convolution {
 
   // Row `row` of plane `plane` (sample, group) of the image: (extent[2], pixel), zero in the padding.
   void pack_row(std::int64_t first_sample, std::int64_t plane, std::int64_t row) {
-    T* out = image_.get() + (plane * extent_[0] * extent_[1] + row) * extent_[2] * pixel_;
+    T* out = image_ + (plane * extent_[0] * extent_[1] + row) * extent_[2] * pixel_;
     std::fill(out, out + extent_[2] * pixel_, T{0});
     const std::int64_t d = row / extent_[1] - w_.begins[0];
     const std::int64_t h = row % extent_[1] - w_.begins[1];
@@ -98,7 +99,7 @@ class Convolution {
   }
 
   const T* pixel_at(std::int64_t plane, std::int64_t d, std::int64_t h, std::int64_t w) const {
-    return image_.get() + (((plane * extent_[0] + d) * extent_[1] + h) * extent_[2] + w) * pixel_;
+    return image_ + (((plane * extent_[0] + d) * extent_[1] + h) * extent_[2] + w) * pixel_;
   }
 
   // The row of one window, gathered into `out`, or where it lies.
@@ -126,15 +127,15 @@ class Convolution {
             std::int64_t end) const {
     const std::int64_t count = std::min(windows_, product(w_.out) - position);
     const std::int64_t room = task_.taps() == 1 ? 0 : depth_;
-    const auto panel = allocate(count * room);
+    auto* panel = static_cast<T*>(scratch_of(Room::bytes<T>(count * room)));
     const void* windows[max_windows];
-    for (std::int64_t j = 0; j < count; ++j) windows[j] = window_row(plane, position + j, panel.get() + j * room);
+    for (std::int64_t j = 0; j < count; ++j) windows[j] = window_row(plane, position + j, panel + j * room);
     const std::int64_t group = plane % task_.groups;
     const std::int64_t image = first_sample * task_.groups + plane;
     for (; output < end; output += tile_outputs) {
       const std::int64_t rows = std::min(tile_outputs, end - output);
       outputs(windows, count, group * task_.outputs + output, rows, [&](std::int64_t i) {
-        return at(y_, writer_.out_type(), (image * task_.outputs + output + i) * product(w_.out) + position);
+        return at(y_, writer_->out_type(), (image * task_.outputs + output + i) * product(w_.out) + position);
       });
     }
   }
@@ -144,41 +145,54 @@ class Convolution {
   void outputs(const void* const* windows, std::int64_t count, std::int64_t channel, std::int64_t rows,
                const Place& place) const {
     const void* weights[tile_outputs];
-    for (std::int64_t i = 0; i < rows; ++i) weights[i] = weights_.get() + (channel + i) * depth_;
+    for (std::int64_t i = 0; i < rows; ++i) weights[i] = weights_ + (channel + i) * depth_;
     std::int64_t sums[tile_outputs * max_windows];
     std::int32_t narrow[max_windows];
     operands_.kernel({weights, rows, windows, count, depth_, operands_.block, sums, max_windows});
     for (std::int64_t i = 0; i < rows; ++i) {
       const std::int64_t* bias = task_.bias.data() + channel + i;
-      const void* acc = add_bias(sums + i * max_windows, count, bias, 0, writer_.acc_type(), narrow);
-      writer_.write(acc, count, channel + i, place(i));
+      const void* acc = add_bias(sums + i * max_windows, count, bias, 0, writer_->acc_type(), narrow);
+      writer_->write(acc, count, channel + i, place(i));
     }
   }
 
   const Conv& task_;
   const Window& w_;
   const Operands& operands_;
-  const RowWriter& writer_;
+  const RowWriter* writer_;
   void* y_;
   Sizes extent_;
   std::int64_t pixel_;    // elements between pixels of the image
   std::int64_t depth_;    // of a row
   std::int64_t windows_;  // of a tile
   std::int64_t at_once_;  // samples
-  std::unique_ptr<T[]> weights_;
-  std::unique_ptr<T[]> image_;
+  T* weights_;
+  T* image_;
 };
+
+Operands operands_of(const Conv& task) {
+  const std::int64_t depth = padded_depth(task.taps() * task.channels);
+  return {weight_range(task), centered_range(task.x_type, task.x_zero_point), depth, task.isa};
+}
+
+// Calls body(T{}) with the type that operands are packed as.
+template <class Body>
+auto with_operand(const Operands& operands, const Body& body) {
+  return operands.type == Type::s16 ? body(std::int16_t{}) : body(std::int32_t{});
+}
 
 }  // namespace
 
-void conv(const Conv& task, const RowWriter& writer, void* y, const Parallel& parallel) {
-  const std::int64_t depth = padded_depth(task.taps() * task.channels);
-  const Operands operands(weight_range(task), centered_range(task.x_type, task.x_zero_point), depth, task.isa);
-  if (operands.type == Type::s16) {
-    Convolution<std::int16_t>(task, operands, writer, y).run(parallel);
-  } else {
-    Convolution<std::int32_t>(task, operands, writer, y).run(parallel);
-  }
+std::int64_t conv_workspace(const Conv& task) {
+  const Operands operands = operands_of(task);
+  return with_operand(operands, [&](auto type) { return Convolution<decltype(type)>::workspace(task, operands); });
+}
+
+void conv(const Conv& task, const RowWriter& writer, void* y, void* workspace, const Parallel& parallel) {
+  const Operands operands = operands_of(task);
+  with_operand(operands, [&](auto type) {
+    Convolution<decltype(type)>(task, operands, &writer, y, Room(workspace)).run(parallel);
+  });
 }
 
 }  // namespace halfeven::native

@@ -34,10 +34,13 @@ struct Conv {
   }
 };
 
-// `writer` has one multiplier, or one an output channel. Throws std::invalid_argument where the codes are int32.
-void conv(const Conv& task, const RowWriter& writer, void* y, const Parallel& parallel);
+// Bytes that a convolution packs its operands in. Throws std::invalid_argument where the codes are int32.
+std::int64_t conv_workspace(const Conv& task);
 
-// The same for channels == 1: every output channel looks at one plane.
+// `writer` has one multiplier, or one an output channel. `workspace` is aligned to 64 bytes; its content is lost.
+void conv(const Conv& task, const RowWriter& writer, void* y, void* workspace, const Parallel& parallel);
+
+// The same for channels == 1: every output channel looks at one plane; without a workspace.
 void depthwise_conv(const Conv& task, const RowWriter& writer, void* y, const Parallel& parallel);
 
 }  // namespace halfeven::native

@@ -1,11 +1,10 @@
 // Depthwise convolution: for each output channel one plane, row by row, tap by tap.
 #include <algorithm>
-#include <memory>
 #include <type_traits>
-#include <vector>
 
 #include "kernels/conv/conv.h"
 #include "kernels/eltwise/codes.h"
+#include "kernels/scratch.h"
 
 namespace halfeven::native {
 namespace {
@@ -25,26 +24,28 @@ class Depthwise {
  private:
   void plane(std::int64_t sample, std::int64_t output) const {
     const std::int64_t taps = task_.taps();
-    const std::vector<T> image = padded(sample * task_.groups + output / task_.outputs);
-    std::vector<T> weight(static_cast<std::size_t>(taps));
-    center(task_.weight_type, at(task_.weight, task_.weight_type, output * taps), 1, taps,
-           task_.weight_zero_point_of(output), weight.data());
-    const Acc bias = static_cast<Acc>(task_.bias[static_cast<std::size_t>(output)]);
     const std::int64_t count = product(w_.out);
-    std::vector<Acc> acc(static_cast<std::size_t>(count), bias);
+    Room room(scratch_of(Room::bytes<T>(product(extent_)) + Room::bytes<T>(taps) + Room::bytes<Acc>(count)));
+    T* image = room.take<T>(product(extent_));
+    T* weight = room.take<T>(taps);
+    Acc* acc = room.take<Acc>(count);
+    pad(sample * task_.groups + output / task_.outputs, image);
+    center(task_.weight_type, at(task_.weight, task_.weight_type, output * taps), 1, taps,
+           task_.weight_zero_point_of(output), weight);
+    std::fill(acc, acc + count, static_cast<Acc>(task_.bias[static_cast<std::size_t>(output)]));
     for (std::int64_t d = 0; d < w_.out[0]; ++d) {
       for (std::int64_t h = 0; h < w_.out[1]; ++h) {
-        const T* in = image.data() + (d * w_.strides[0] * extent_[1] + h * w_.strides[1]) * extent_[2];
-        add_row(in, weight.data(), acc.data() + (d * w_.out[1] + h) * w_.out[2]);
+        const T* in = image + (d * w_.strides[0] * extent_[1] + h * w_.strides[1]) * extent_[2];
+        add_row(in, weight, acc + (d * w_.out[1] + h) * w_.out[2]);
       }
     }
-    writer_.write(acc.data(), count, output,
+    writer_.write(acc, count, output,
                   at(y_, writer_.out_type(), (sample * task_.groups * task_.outputs + output) * count));
   }
 
   // One input plane, centered, with its padding.
-  std::vector<T> padded(std::int64_t plane) const {
-    std::vector<T> image(static_cast<std::size_t>(product(extent_)), T{0});
+  void pad(std::int64_t plane, T* image) const {
+    std::fill(image, image + product(extent_), T{0});
     const std::int64_t depth = std::min(w_.in[0], extent_[0] - w_.begins[0]);
     const std::int64_t height = std::min(w_.in[1], extent_[1] - w_.begins[1]);
     const std::int64_t width = std::min(w_.in[2], extent_[2] - w_.begins[2]);
@@ -52,10 +53,9 @@ class Depthwise {
       for (std::int64_t h = 0; h < height; ++h) {
         const std::int64_t from = ((plane * w_.in[0] + d) * w_.in[1] + h) * w_.in[2];
         const std::int64_t to = ((d + w_.begins[0]) * extent_[1] + h + w_.begins[1]) * extent_[2] + w_.begins[2];
-        center(task_.x_type, at(task_.x, task_.x_type, from), 1, width, task_.x_zero_point, image.data() + to);
+        center(task_.x_type, at(task_.x, task_.x_type, from), 1, width, task_.x_zero_point, image + to);
       }
     }
-    return image;
   }
 
   // A row of outputs: `in` is the first tap of its first window.

@@ -24,6 +24,17 @@ decltype(auto) visit_codes(Type type, Body&& body) {
   }
 }
 
+// The same for the types that the engine stores codes as.
+template <class Body>
+decltype(auto) visit_stored(Type type, Body&& body) {
+  switch (type) {
+    case Type::u8: return body(std::uint8_t{});
+    case Type::s16: return body(std::int16_t{});
+    case Type::s32: return body(std::int32_t{});
+    default: throw std::invalid_argument("codes are stored as uint8, int16 or int32");
+  }
+}
+
 inline std::size_t code_size(Type type) {
   return visit_codes(type, [](auto code) { return sizeof(code); });
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <span>
 
 #include "kernels/parallel.h"
 #include "kernels/rescale/rescale.h"
@@ -14,12 +14,12 @@ struct Operand {
   const void* codes;
   Type type;
   std::int64_t zero_point;
-  std::vector<std::int64_t> strides;
+  std::span<const std::int64_t> strides;
 };
 
 // Two operands over one shape of at least one axis, the result C-contiguous.
 struct Pairs {
-  std::vector<std::int64_t> shape;
+  std::span<const std::int64_t> shape;
   Operand a;
   Operand b;
 };

@@ -1,12 +1,11 @@
 #include "kernels/gemm/gemm.h"
 
 #include <algorithm>
-#include <memory>
-#include <vector>
 
 #include "kernels/eltwise/codes.h"
 #include "kernels/gemm/operands.h"
 #include "kernels/gemm/sums.h"
+#include "kernels/scratch.h"
 
 namespace halfeven::native {
 namespace {
@@ -28,10 +27,17 @@ std::int64_t zero_point_of(const Matrices& m, std::int64_t column) {
 template <class T>
 class Product {
  public:
-  Product(const Gemm& task, const Operands& operands, const RowWriter& writer, void* y)
-      : task_(task), operands_(operands), writer_(writer), y_(y), stride_(padded_depth(task.depth)) {
-    left_ = std::make_unique_for_overwrite<T[]>(size(task.a.count * task.rows * stride_));
-    right_ = std::make_unique_for_overwrite<T[]>(size(task.b.count * task.columns * stride_));
+  Product(const Gemm& task, const Operands& operands, const RowWriter& writer, void* y, Room room)
+      : task_(task),
+        operands_(operands),
+        writer_(writer),
+        y_(y),
+        stride_(padded_depth(task.depth)),
+        left_(room.take<T>(left_size(task))),
+        right_(room.take<T>(right_size(task))) {}
+
+  static std::int64_t workspace(const Gemm& task) {
+    return Room::bytes<T>(left_size(task)) + Room::bytes<T>(right_size(task));
   }
 
   void run(const Parallel& parallel) {
@@ -48,9 +54,11 @@ class Product {
 
  private:
   static std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+  static std::int64_t left_size(const Gemm& task) { return task.a.count * task.rows * padded_depth(task.depth); }
+  static std::int64_t right_size(const Gemm& task) { return task.b.count * task.columns * padded_depth(task.depth); }
 
   void pack_left(std::int64_t row) {
-    T* out = left_.get() + row * stride_;
+    T* out = left_ + row * stride_;
     center(task_.a.type, at(task_.a.codes, task_.a.type, row * task_.depth), 1, task_.depth, zero_point_of(task_.a, 0),
            out);
     std::fill(out + task_.depth, out + stride_, T{0});
@@ -59,7 +67,7 @@ class Product {
   // Transposes the columns from `first` on, in squares that the first cache holds.
   void pack_right(std::int64_t matrix, std::int64_t first) {
     const std::int64_t count = std::min(pack_square, task_.columns - first);
-    T* out = right_.get() + (matrix * task_.columns + first) * stride_;
+    T* out = right_ + (matrix * task_.columns + first) * stride_;
     const std::int64_t begin = matrix * task_.depth * task_.columns + first;
     for (std::int64_t k = 0; k < task_.depth; k += pack_square) {
       const std::int64_t rows = std::min(pack_square, task_.depth - k);
@@ -80,8 +88,8 @@ class Product {
     const void* left[tile_rows];
     const void* right[tile_columns];
     std::int64_t sums[tile_rows * tile_columns];
-    const T* a = left_.get() + (task_.a_index[size(matrix)] * task_.rows + row) * stride_;
-    const T* b = right_.get() + (task_.b_index[size(matrix)] * task_.columns + column) * stride_;
+    const T* a = left_ + (task_.a_index[size(matrix)] * task_.rows + row) * stride_;
+    const T* b = right_ + (task_.b_index[size(matrix)] * task_.columns + column) * stride_;
     for (std::int64_t i = 0; i < rows; ++i) left[i] = a + i * stride_;
     for (std::int64_t j = 0; j < columns; ++j) right[j] = b + j * stride_;
     operands_.kernel({left, rows, right, columns, stride_, operands_.block, sums, tile_columns});
@@ -99,18 +107,27 @@ class Product {
   const RowWriter& writer_;
   void* y_;
   std::int64_t stride_;
-  std::unique_ptr<T[]> left_;
-  std::unique_ptr<T[]> right_;
+  T* left_;
+  T* right_;
 };
+
+Operands operands_of(const Gemm& task) {
+  return {range_of(task.a), range_of(task.b), padded_depth(task.depth), task.isa};
+}
 
 }  // namespace
 
-void gemm(const Gemm& task, const RowWriter& writer, void* y, const Parallel& parallel) {
-  const Operands operands(range_of(task.a), range_of(task.b), padded_depth(task.depth), task.isa);
+std::int64_t gemm_workspace(const Gemm& task) {
+  return operands_of(task).type == Type::s16 ? Product<std::int16_t>::workspace(task)
+                                             : Product<std::int32_t>::workspace(task);
+}
+
+void gemm(const Gemm& task, const RowWriter& writer, void* y, void* workspace, const Parallel& parallel) {
+  const Operands operands = operands_of(task);
   if (operands.type == Type::s16) {
-    Product<std::int16_t>(task, operands, writer, y).run(parallel);
+    Product<std::int16_t>(task, operands, writer, y, Room(workspace)).run(parallel);
   } else {
-    Product<std::int32_t>(task, operands, writer, y).run(parallel);
+    Product<std::int32_t>(task, operands, writer, y, Room(workspace)).run(parallel);
   }
 }
 

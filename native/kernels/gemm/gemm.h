@@ -30,7 +30,10 @@ struct Gemm {
   Isa isa;
 };
 
-// `writer` has one multiplier, or one a column. Throws std::invalid_argument where the codes are int32.
-void gemm(const Gemm& task, const RowWriter& writer, void* y, const Parallel& parallel);
+// Bytes that a product packs its operands in. Throws std::invalid_argument where the codes are int32.
+std::int64_t gemm_workspace(const Gemm& task);
+
+// `writer` has one multiplier, or one a column. `workspace` is aligned to 64 bytes; its content is lost.
+void gemm(const Gemm& task, const RowWriter& writer, void* y, void* workspace, const Parallel& parallel);
 
 }  // namespace halfeven::native

@@ -1,10 +1,10 @@
 #include "kernels/normalize/normalize.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "kernels/eltwise/codes.h"
 #include "kernels/normalize/row.h"
+#include "kernels/scratch.h"
 
 namespace halfeven::native {
 namespace {
@@ -14,26 +14,30 @@ constexpr std::int64_t item_elements = 1 << 13;
 class Rows {
  public:
   Rows(const Normalize& task, void* y)
-      : task_(task), y_(y), length_(task.channels * task.inner), codes_(static_cast<std::size_t>(length_)) {}
+      : task_(task),
+        y_(y),
+        length_(task.channels * task.inner),
+        codes_(static_cast<std::int32_t*>(scratch_of(Room::bytes<std::int32_t>(length_)))) {}
 
   void run(std::int64_t row) {
     const std::int64_t begin = row * length_;
-    center(task_.x_type, at(task_.x, task_.x_type, begin), 1, length_, 0, codes_.data());
+    center(task_.x_type, at(task_.x, task_.x_type, begin), 1, length_, 0, codes_);
     find_factor();
     const std::int64_t first = row % task_.groups * task_.channels;
     for (std::int64_t c = 0; c < task_.channels; ++c) {
-      std::int32_t* part = codes_.data() + c * task_.inner;
+      std::int32_t* part = codes_ + c * task_.inner;
       const auto channel = static_cast<std::size_t>(first + c);
       for (std::int64_t i = 0; i < task_.inner; ++i) part[i] = code(part[i], channel);
     }
-    store_codes(codes_.data(), length_, task_.y_type, at(y_, task_.y_type, begin));
+    store_codes(codes_, length_, task_.y_type, at(y_, task_.y_type, begin));
   }
 
  private:
   void find_factor() {
     std::int64_t squares = 0;
     std::int64_t sum = 0;
-    for (const std::int64_t q : codes_) {
+    for (std::int64_t i = 0; i < length_; ++i) {
+      const std::int64_t q = codes_[i];
       sum += q;
       squares += q * q;
     }
@@ -49,7 +53,7 @@ class Rows {
   const Normalize& task_;
   void* y_;
   std::int64_t length_;
-  std::vector<std::int32_t> codes_;
+  std::int32_t* codes_;
   RowFactor row_{};
 };
 

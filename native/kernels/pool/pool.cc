@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <vector>
 
 #include "kernels/eltwise/codes.h"
+#include "kernels/scratch.h"
 
 namespace halfeven::native {
 namespace {
@@ -63,12 +63,13 @@ void sum_plane(const Window& w, const Code* x, std::int64_t zero_point, Acc* acc
 template <class Acc>
 void average_plane(const Pool& task, std::int64_t zero_point, const RowWriter& writer, std::int64_t plane, void* y) {
   const std::int64_t count = product(task.window.out);
-  std::vector<Acc> acc(static_cast<std::size_t>(count), Acc{0});
+  auto* acc = static_cast<Acc*>(scratch_of(Room::bytes<Acc>(count)));
+  std::fill(acc, acc + count, Acc{0});
   visit_codes(task.type, [&](auto code) {
     const auto* x = static_cast<const decltype(code)*>(task.x) + plane * product(task.window.in);
-    sum_plane(task.window, x, zero_point, acc.data());
+    sum_plane(task.window, x, zero_point, acc);
   });
-  writer.write_channels(acc.data(), count, 0, at(y, writer.out_type(), plane * count));
+  writer.write_channels(acc, count, 0, at(y, writer.out_type(), plane * count));
 }
 
 }  // namespace
@@ -98,26 +99,29 @@ void average_pool(const Pool& task, std::int64_t x_zero_point, const RowWriter& 
 void float_average_pool(const Pool& task, const FloatAverage& rule, void* y, const Parallel& parallel) {
   const std::int64_t windows = product(task.window.out);
   parallel(task.planes, [&](std::int64_t plane) {
-    std::vector<float> sums(static_cast<std::size_t>(windows));  // from +0: what lies outside adds +0
-    std::vector<std::int32_t> codes(sums.size());
+    Room room(scratch_of(Room::bytes<float>(windows) + Room::bytes<std::int32_t>(windows)));
+    auto* sums = room.take<float>(windows);
+    auto* codes = room.take<std::int32_t>(windows);
+    std::fill(sums, sums + windows, 0.0F);  // from +0: what lies outside adds +0
     visit_codes(task.type, [&](auto code) {
       using Code = decltype(code);
       constexpr std::int64_t first = std::numeric_limits<Code>::min();
       const auto* x = static_cast<const Code*>(task.x) + plane * product(task.window.in);
       for_each_tap(task.window, x, [&](const Code* in, std::int64_t stride, std::int64_t out, std::int64_t count) {
-        float* sum = sums.data() + out;
+        float* sum = sums + out;
         for (std::int64_t i = 0; i < count; ++i) {
           sum[i] += rule.reals[static_cast<std::size_t>(in[i * stride] - first)];
         }
       });
     });
-    for (std::size_t i = 0; i < sums.size(); ++i) {
-      const float inside = std::nearbyint(sums[i] / rule.counts[i] / rule.y_scale + rule.added);
+    for (std::int64_t i = 0; i < windows; ++i) {
+      const float inside =
+          std::nearbyint(sums[i] / rule.counts[static_cast<std::size_t>(i)] / rule.y_scale + rule.added);
       const double whole = static_cast<double>(inside) - rule.added + static_cast<double>(rule.zero_point);
       codes[i] =
           static_cast<std::int32_t>(std::clamp(whole, static_cast<double>(rule.qmin), static_cast<double>(rule.qmax)));
     }
-    store_codes(codes.data(), windows, rule.y_type, at(y, rule.y_type, plane * windows));
+    store_codes(codes, windows, rule.y_type, at(y, rule.y_type, plane * windows));
   });
 }
 

@@ -1,9 +1,9 @@
 #include "kernels/reduce/reduce.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "kernels/eltwise/codes.h"
+#include "kernels/scratch.h"
 
 namespace halfeven::native {
 namespace {
@@ -25,14 +25,15 @@ void reduce_mean(const Reduce& task, const RowWriter& writer, void* y, const Par
   parallel(ceil_div(task.outer, rows), [&](std::int64_t item) {
     const std::int64_t first = item * rows;
     const std::int64_t count = std::min(rows, task.outer - first);
-    std::vector<std::int64_t> sums(static_cast<std::size_t>(count * task.inner), -task.length * task.zero_point);
+    auto* sums = static_cast<std::int64_t*>(scratch_of(Room::bytes<std::int64_t>(count * task.inner)));
+    std::fill(sums, sums + count * task.inner, -task.length * task.zero_point);
     visit_codes(task.type, [&](auto code) {
       const auto* x = static_cast<const decltype(code)*>(task.x);
       for (std::int64_t r = 0; r < count; ++r) {
-        add_rows(x + (first + r) * task.length * task.inner, task.length, task.inner, sums.data() + r * task.inner);
+        add_rows(x + (first + r) * task.length * task.inner, task.length, task.inner, sums + r * task.inner);
       }
     });
-    writer.write_channels(sums.data(), count * task.inner, 0, at(y, writer.out_type(), first * task.inner));
+    writer.write_channels(sums, count * task.inner, 0, at(y, writer.out_type(), first * task.inner));
   });
 }
 

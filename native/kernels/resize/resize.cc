@@ -1,9 +1,9 @@
 #include "kernels/resize/resize.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "kernels/eltwise/codes.h"
+#include "kernels/scratch.h"
 
 namespace halfeven::native {
 namespace {
@@ -12,25 +12,24 @@ template <class Acc>
 class Rows {
  public:
   Rows(const Resize& task, const RowWriter& writer, void* y)
-      : task_(task),
-        writer_(writer),
-        y_(y),
-        codes_(static_cast<std::size_t>(task.in[2])),
-        sums_(codes_.size()),
-        acc_(static_cast<std::size_t>(task.taps[2].count())) {}
+      : task_(task), writer_(writer), y_(y), width_(task.in[2]), count_(task.taps[2].count()) {
+    Room room(scratch_of(2 * Room::bytes<Acc>(width_) + Room::bytes<Acc>(count_)));
+    codes_ = room.take<Acc>(width_);
+    sums_ = room.take<Acc>(width_);
+    acc_ = room.take<Acc>(count_);
+  }
 
   // Output row `row` of (planes, outputs of axis 0, outputs of axis 1).
   void run(std::int64_t row) {
     const std::int64_t plane = row / (task_.taps[0].count() * task_.taps[1].count());
     const std::int64_t d = row / task_.taps[1].count() % task_.taps[0].count();
     const std::int64_t h = row % task_.taps[1].count();
-    std::fill(sums_.begin(), sums_.end(), Acc{0});
+    std::fill(sums_, sums_ + width_, Acc{0});
     for (const Tap& outer : both(task_.taps[0], d)) {
       for (const Tap& inner : both(task_.taps[1], h)) add(plane, outer, inner);
     }
     along_row();
-    const auto count = static_cast<std::int64_t>(acc_.size());
-    writer_.write(acc_.data(), count, 0, at(y_, writer_.out_type(), row * count));
+    writer_.write(acc_, count_, 0, at(y_, writer_.out_type(), row * count_));
   }
 
  private:
@@ -48,24 +47,27 @@ class Rows {
     const Acc weight = static_cast<Acc>(outer.weight * inner.weight);
     if (weight == 0) return;
     const std::int64_t begin = ((plane * task_.in[0] + outer.place) * task_.in[1] + inner.place) * task_.in[2];
-    center(task_.x_type, at(task_.x, task_.x_type, begin), 1, task_.in[2], task_.x_zero_point, codes_.data());
-    for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += codes_[i] * weight;
+    center(task_.x_type, at(task_.x, task_.x_type, begin), 1, task_.in[2], task_.x_zero_point, codes_);
+    for (std::int64_t i = 0; i < width_; ++i) sums_[i] += codes_[i] * weight;
   }
 
   void along_row() {
     const Taps& taps = task_.taps[2];
-    for (std::size_t i = 0; i < acc_.size(); ++i) {
-      acc_[i] = sums_[static_cast<std::size_t>(taps.low[i])] * static_cast<Acc>(taps.low_weight[i]) +
-                sums_[static_cast<std::size_t>(taps.high[i])] * static_cast<Acc>(taps.high_weight[i]);
+    for (std::int64_t k = 0; k < count_; ++k) {
+      const auto i = static_cast<std::size_t>(k);
+      acc_[k] = sums_[taps.low[i]] * static_cast<Acc>(taps.low_weight[i]) +
+                sums_[taps.high[i]] * static_cast<Acc>(taps.high_weight[i]);
     }
   }
 
   const Resize& task_;
   const RowWriter& writer_;
   void* y_;
-  std::vector<Acc> codes_;
-  std::vector<Acc> sums_;
-  std::vector<Acc> acc_;
+  std::int64_t width_;
+  std::int64_t count_;
+  Acc* codes_;
+  Acc* sums_;
+  Acc* acc_;
 };
 
 constexpr std::int64_t item_elements = 1 << 13;

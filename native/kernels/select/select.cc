@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
+
+#include "kernels/eltwise/codes.h"
 
 namespace halfeven::native {
 namespace {
 
 constexpr std::int64_t lines_together = 64;
 
-std::int64_t offset_of(std::int64_t line, const std::vector<std::int64_t>& shape,
-                       const std::vector<std::int64_t>& strides) {
+std::int64_t offset_of(std::int64_t line, std::span<const std::int64_t> shape, std::span<const std::int64_t> strides) {
   std::int64_t offset = 0;
   for (std::size_t k = shape.size() - 1; k-- > 0;) {
     offset += line % shape[k] * strides[k];
@@ -71,23 +73,34 @@ void choose(const Choice& task, std::uint8_t* y, const Parallel& parallel) {
 }
 
 void extreme(const Choice& task, bool largest, std::uint8_t* y, const Parallel& parallel) {
-  if (task.item == 1) {
-    extremes<std::uint8_t>(task, largest, y, parallel);
-  } else {
-    extremes<std::int16_t>(task, largest, y, parallel);
+  switch (task.item) {
+    case 1: return extremes<std::uint8_t>(task, largest, y, parallel);
+    case 2: return extremes<std::int16_t>(task, largest, y, parallel);
+    default: return extremes<std::int32_t>(task, largest, y, parallel);
   }
 }
 
 void reduce_extreme(const void* x, Type type, std::int64_t outer, std::int64_t length, std::int64_t inner, bool largest,
                     void* y, const Parallel& parallel) {
   parallel(outer, [&](std::int64_t o) {
-    const std::int64_t from = o * length * inner;
-    if (type == Type::u8) {
-      reduce(static_cast<const std::uint8_t*>(x) + from, length, inner, largest,
-             static_cast<std::uint8_t*>(y) + o * inner);
-    } else {
-      reduce(static_cast<const std::int16_t*>(x) + from, length, inner, largest,
-             static_cast<std::int16_t*>(y) + o * inner);
+    visit_codes(type, [&](auto code) {
+      using Code = decltype(code);
+      reduce(static_cast<const Code*>(x) + o * length * inner, length, inner, largest,
+             static_cast<Code*>(y) + o * inner);
+    });
+  });
+}
+
+void take(const Take& task, std::uint8_t* y, const Parallel& parallel) {
+  constexpr std::int64_t item_bytes = 1 << 15;
+  const std::int64_t count = std::ssize(task.index);
+  const std::int64_t parts = task.outer * count;
+  const std::int64_t together = std::max<std::int64_t>(1, item_bytes / std::max<std::int64_t>(task.bytes, 1));
+  parallel(ceil_div(parts, together), [&](std::int64_t item) {
+    for (std::int64_t i = item * together; i < std::min(parts, (item + 1) * together); ++i) {
+      const std::int64_t place = task.index[static_cast<std::size_t>(i % count)];
+      const std::uint8_t* from = task.x + (i / count * task.size + place) * task.bytes;
+      std::memcpy(y + i * task.bytes, from, static_cast<std::size_t>(task.bytes));
     }
   });
 }

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <stdexcept>
-#include <vector>
 
 #include "kernels/eltwise/codes.h"
+#include "kernels/scratch.h"
 
 namespace halfeven::native {
 namespace {
@@ -22,17 +22,17 @@ std::int64_t divide_half_even(std::uint64_t numerator, std::uint64_t denominator
 class Rows {
  public:
   Rows(const Softmax& task, void* y)
-      : task_(task), y_(y), codes_(static_cast<std::size_t>(task.length)), out_(codes_.size()) {}
+      : task_(task), y_(y), codes_(static_cast<std::int32_t*>(scratch_of(Room::bytes<std::int32_t>(task.length)))) {}
 
   // Row r of (outer, inner).
   void run(std::int64_t r) {
     const std::int64_t begin = r / task_.inner * task_.length * task_.inner + r % task_.inner;
-    center(task_.x_type, at(task_.x, task_.x_type, begin), task_.inner, task_.length, 0, codes_.data());
+    center(task_.x_type, at(task_.x, task_.x_type, begin), task_.inner, task_.length, 0, codes_);
     to_distances();
     std::uint64_t sum = 0;
-    for (const std::int32_t d : codes_) sum += exponential(d);
+    for (std::int64_t k = 0; k < task_.length; ++k) sum += exponential(codes_[k]);
     const std::uint64_t denominator = sum << std::max(task_.shift, 0);
-    for (std::size_t k = 0; k < codes_.size(); ++k) out_[k] = code(exponential(codes_[k]), denominator);
+    for (std::int64_t k = 0; k < task_.length; ++k) codes_[k] = code(exponential(codes_[k]), denominator);
     store(begin);
   }
 
@@ -41,12 +41,12 @@ class Rows {
 
   // Codes become distances from the largest of them.
   void to_distances() {
-    const auto [lo, hi] = std::minmax_element(codes_.begin(), codes_.end());
+    const auto [lo, hi] = std::minmax_element(codes_, codes_ + task_.length);
     const std::int32_t highest = *hi;
     if (highest - *lo >= static_cast<std::int64_t>(task_.exponentials.size())) {
       throw std::invalid_argument("codes are further apart than the table of exponentials is long");
     }
-    for (std::int32_t& q : codes_) q = highest - q;
+    for (std::int64_t k = 0; k < task_.length; ++k) codes_[k] = highest - codes_[k];
   }
 
   std::int32_t code(std::uint64_t e, std::uint64_t denominator) const {
@@ -58,16 +58,13 @@ class Rows {
   void store(std::int64_t begin) {
     visit_codes(task_.y_type, [&](auto type) {
       auto* y = static_cast<decltype(type)*>(y_) + begin;
-      for (std::size_t k = 0; k < out_.size(); ++k) {
-        y[static_cast<std::int64_t>(k) * task_.inner] = static_cast<decltype(type)>(out_[k]);
-      }
+      for (std::int64_t k = 0; k < task_.length; ++k) y[k * task_.inner] = static_cast<decltype(type)>(codes_[k]);
     });
   }
 
   const Softmax& task_;
   void* y_;
-  std::vector<std::int32_t> codes_;
-  std::vector<std::int32_t> out_;
+  std::int32_t* codes_;  // then distances, then results
 };
 
 }  // namespace

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halfeven.errors import DataError, NotANumberError
+from halfeven.errors import DataError, NotANumberError, ParameterError
 from halfeven.ir.instructions import Quantize, operands
 from halfeven.ir.program import Port, Program
+from halfeven.numerics.affine import check_ends
+from halfeven.numerics.qtype import QType
 
 Array = NDArray[Any]
 
@@ -56,7 +58,18 @@ def codes_input(port: Port, value: Any) -> Array:
     if a.dtype != port.params.qtype.storage:
         raise DataError(f"input '{port.name}' takes codes of {port.params.qtype.storage}, not {a.dtype}")
     _check_shape(port, a)
+    _check_codes(port.name, port.params.qtype, a)
     return a
+
+
+def _check_codes(name: str, qtype: QType, a: Array) -> None:
+    """Types narrower than a byte are stored in one: not every byte is a code."""
+    if not a.size or (np.iinfo(a.dtype).min, np.iinfo(a.dtype).max) == (qtype.qmin, qtype.qmax):
+        return
+    try:
+        check_ends(int(a.min()), int(a.max()), qtype)
+    except ParameterError as error:
+        raise DataError(f"input '{name}': {error}") from error
 
 
 def quantized_at_once(program: Program) -> frozenset[str]:

@@ -16,11 +16,12 @@ from halfeven import _native
 from halfeven.errors import HalfevenError, NotANumberError, ResourceError
 from halfeven.execute.memory import check_memory
 from halfeven.execute.plan.batch import parts
-from halfeven.execute.plan.planner import Planned, PlannedStage, Planner, StepStage
+from halfeven.execute.plan.planner import FloatStage, Planned, PlannedStage, Planner
 from halfeven.execute.plan.stage import NativeStage
+from halfeven.execute.run import needed
 from halfeven.ir.program import Program
 
-__all__ = ["Engine", "Planned", "PlannedStage", "StepStage"]
+__all__ = ["Engine", "FloatStage", "Planned", "PlannedStage"]
 
 Array = NDArray[Any]
 Progress = Callable[[int, int], object]
@@ -147,7 +148,9 @@ class Engine:
             planned = self._kept(key)  # another thread may have made it meanwhile
             if planned is not None:
                 return planned, False
-            planned = Planner(self._program, self._weights, arrays, tuple(values), wanted, threads).plan()
+            constants = frozenset(set(self._program.constants) - set(wanted) - set(values))
+            todo = needed(self._program, set(arrays), wanted)
+            planned = Planner(todo, constants, self._weights, arrays, tuple(values), wanted, threads).plan()
             self._keep(key, planned)
         return planned, True
 

@@ -1,4 +1,4 @@
-"""Instructions that move codes, in NumPy. They compute nothing, so the reference and the native backend share them."""
+"""Instructions that move codes, in NumPy: for the reference."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfeven.errors import ParameterError
+from halfeven.execute.moved import moved_shape, part, reshaped
 from halfeven.execute.nearest import nearest
 from halfeven.ir import moves as ir
 
 Array = NDArray[Any]
+
+
+def moved(instruction: ir.Move, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    """The operands' elements, moved; ParameterError where their shapes do not fit."""
+    moved_shape(instruction, [a.shape for a in arrays])
+    return move(instruction, arrays)
 
 
 @singledispatch
@@ -33,17 +40,6 @@ def _reshape(i: ir.Reshape, arrays: Sequence[Array]) -> tuple[Array, ...]:
     return (arrays[0].reshape(reshaped(arrays[0].shape, i)),)
 
 
-def reshaped(shape: tuple[int, ...], i: ir.Reshape) -> tuple[int, ...]:
-    """The shape that a Reshape asks for, 0 and -1 resolved."""
-    sizes = i.shape if i.allowzero else tuple(shape[k] if n == 0 else n for k, n in enumerate(i.shape))
-    known = prod(n for n in sizes if n != -1)
-    left = prod(shape) // known if known else 0
-    result = tuple(left if n == -1 else n for n in sizes)
-    if prod(result) != prod(shape):
-        raise ParameterError(f"shape {shape} cannot become {i.shape}")
-    return result
-
-
 @move.register
 def _flatten(i: ir.Flatten, arrays: Sequence[Array]) -> tuple[Array, ...]:
     x = arrays[0]
@@ -58,10 +54,7 @@ def _transpose(i: ir.Transpose, arrays: Sequence[Array]) -> tuple[Array, ...]:
 
 @move.register
 def _squeeze(i: ir.Squeeze, arrays: Sequence[Array]) -> tuple[Array, ...]:
-    x = arrays[0]
-    if i.axes is not None and any(x.shape[k] != 1 for k in i.axes):
-        raise ParameterError(f"axes {i.axes} of shape {x.shape} are not all 1")
-    return (np.squeeze(x, i.axes),)
+    return (np.squeeze(arrays[0], i.axes),)
 
 
 @move.register
@@ -74,30 +67,19 @@ def _slice(i: ir.Slice, arrays: Sequence[Array]) -> tuple[Array, ...]:
     x = arrays[0]
     chosen = [slice(None)] * x.ndim
     for axis, start, stop, by in zip(i.axes, i.starts, i.stops, i.steps, strict=True):
-        chosen[axis] = _part(x.shape[axis], start, stop, by)
+        chosen[axis] = part(x.shape[axis], start, stop, by)
     return (x[tuple(chosen)],)
-
-
-def _part(size: int, start: int, stop: int, step: int) -> slice:
-    first, last, by = slice(start, stop, step).indices(size)
-    return slice(first, None if last < 0 else last, by)  # a negative step may run to before 0
 
 
 @move.register
 def _gather(i: ir.Gather, arrays: Sequence[Array]) -> tuple[Array, ...]:
-    size = arrays[0].shape[i.axis]
-    if i.indices.size and (i.indices.min() < -size or i.indices.max() >= size):
-        raise ParameterError(f"indices reach outside axis {i.axis} of shape {arrays[0].shape}")
     return (np.take(arrays[0], i.indices, axis=i.axis),)
 
 
 @move.register
 def _expand(i: ir.Expand, arrays: Sequence[Array]) -> tuple[Array, ...]:
     x = arrays[0]
-    try:
-        return (np.broadcast_to(x, np.broadcast_shapes(x.shape, i.shape)),)
-    except ValueError:
-        raise ParameterError(f"shape {x.shape} does not broadcast against {i.shape}") from None
+    return (np.broadcast_to(x, moved_shape(i, [x.shape])),)
 
 
 @move.register

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from halfeven.errors import AccumulatorError, ParameterError
 from halfeven.execute import float_steps, tables, windows
 from halfeven.execute.exact import centered, rescale, write
-from halfeven.execute.moves import move
+from halfeven.execute.moves import moved
 from halfeven.execute.reference_normalize import normalize
 from halfeven.execute.reference_pointwise import add_sums, divide, slopes
 from halfeven.execute.reference_select import extreme, mask, reduce_extreme, reduce_sum, resize_linear, where
@@ -168,7 +168,7 @@ def _softmax(i: ir.Softmax, arrays: Sequence[Array]) -> tuple[Array, ...]:
 
 
 def _move(instruction: Move, arrays: Sequence[Array]) -> tuple[Array, ...]:
-    return move(instruction, arrays)
+    return moved(instruction, arrays)
 
 
 step.register(ConvTranspose)(conv_transpose)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from halfeven.errors import HalfevenError, NotANumberError
+from halfeven.errors import HalfevenError, NotANumberError, ParameterError, ResourceError
 from halfeven.execute.float_part import run_float
 from halfeven.ir.instructions import Float, Instruction, Quantize, operands, results
 from halfeven.ir.program import Program
@@ -60,14 +60,13 @@ def _run(
     backend: Backend,
     progress: Callable[[int, int], object],
 ) -> dict[str, Array]:
-    todo = _needed(program, set(values), wanted)
+    todo = needed(program, set(values), wanted)
     alive: dict[str, Any] = {name: backend.from_numpy(a) for name, a in values.items()}
-    for name in {n for k in todo for n in operands(program.instructions[k])} | set(wanted):
+    for name in {n for i in todo for n in operands(i)} | set(wanted):
         if name in program.constants:
             alive[name] = backend.from_numpy(program.constants[name])
-    uses = _uses(program, todo, wanted)
-    for count, k in enumerate(todo, 1):
-        instruction = program.instructions[k]
+    uses = _uses(todo, wanted)
+    for count, instruction in enumerate(todo, 1):
         arrays = [alive[name] for name in operands(instruction)]
         alive.update(zip(results(instruction), run_step(instruction, arrays, backend), strict=True))
         for name in operands(instruction):
@@ -80,32 +79,46 @@ def _run(
 
 def run_step(instruction: Instruction, arrays: Sequence[Any], backend: Backend) -> tuple[Any, ...]:
     """Results of one instruction, in the backend's arrays; an error names the instruction."""
-    try:
+    with naming(instruction):
         if isinstance(instruction, Float):
             outputs = run_float(instruction, [backend.to_numpy(a) for a in arrays])
             return tuple(backend.from_numpy(a) for a in outputs)
         return backend.step(instruction, arrays)
+
+
+@contextmanager
+def naming(instruction: Instruction) -> Iterator[None]:
+    """Name the instruction in what is raised inside, which becomes an error of ours where it is NumPy's."""
+    place = f"{type(instruction).__name__} '{instruction.name}'"
+    try:
+        yield
     except NotANumberError as error:
         tensor = instruction.x if isinstance(instruction, Quantize) else instruction.name
         raise NotANumberError(error.count, tensor) from error
+    except ResourceError as error:
+        raise error.within(place) from error
     except HalfevenError as error:
-        raise type(error)(f"{type(instruction).__name__} '{instruction.name}': {error}") from error
+        if str(error).startswith(place):
+            raise
+        raise type(error)(f"{place}: {error}") from error
+    except (ValueError, IndexError) as error:
+        raise ParameterError(f"{place}: {' '.join(str(error).split())}") from error
 
 
-def _needed(program: Program, given: set[str], wanted: Sequence[str]) -> list[int]:
-    needed, todo = set(wanted) - given, []
-    for k in range(len(program) - 1, -1, -1):
-        instruction = program.instructions[k]
-        if needed & set(results(instruction)):
-            todo.append(k)
-            needed |= set(operands(instruction)) - given
+def needed(program: Program, given: set[str], wanted: Sequence[str]) -> list[Instruction]:
+    """The instructions that ``wanted`` takes, where the tensors ``given`` are there already; in order."""
+    missing, todo = set(wanted) - given, []
+    for instruction in reversed(program.instructions):
+        if missing & set(results(instruction)):
+            todo.append(instruction)
+            missing |= set(operands(instruction)) - given
     return todo[::-1]
 
 
-def _uses(program: Program, todo: Sequence[int], wanted: Sequence[str]) -> dict[str, int]:
+def _uses(todo: Sequence[Instruction], wanted: Sequence[str]) -> dict[str, int]:
     uses = dict.fromkeys(wanted, 1)
-    for k in todo:
-        for name in operands(program.instructions[k]):
+    for instruction in todo:
+        for name in operands(instruction):
             uses[name] = uses.get(name, 0) + 1
     return uses
 

@@ -17,8 +17,17 @@ Array = NDArray[Any]
 def pair_table(i: PairTable, arrays: Sequence[Array]) -> tuple[Array, ...]:
     """``table[a - a_first, b - b_first]``."""
     rows, columns = i.table.shape
+    check_broadcast(arrays[0].shape, arrays[1].shape)
     place = _place(arrays[0], i.a_first, rows) * columns + _place(arrays[1], i.b_first, columns)
     return (i.table.reshape(-1).take(place),)
+
+
+def check_broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    """Raise ParameterError unless these shapes broadcast."""
+    try:
+        np.broadcast_shapes(a, b)
+    except ValueError:
+        raise ParameterError(f"shapes {a} and {b} do not broadcast") from None
 
 
 def channel_table(i: ChannelTable, arrays: Sequence[Array]) -> tuple[Array, ...]:

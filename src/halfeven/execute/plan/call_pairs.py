@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from halfeven.errors import ParameterError
-from halfeven.execute.plan.calls import array, clamp, farthest, holds, known, narrow, plain, room, writes
+from halfeven.execute.plan.arguments import broadcast
+from halfeven.execute.plan.calls import ALL_CODES, array, clamp, holds, known, plain, room
 from halfeven.execute.plan.folded import stored, stored_rescale
 from halfeven.execute.plan.layout import Held, Shape
 from halfeven.execute.plan.stage import Stage
-from halfeven.execute.plan.wide import CODES
 from halfeven.execute.sums import rows_of as sum_rows
 from halfeven.ir import instructions as ir
 from halfeven.ir.select import Extreme, Mask, Where
@@ -26,55 +26,54 @@ def _spread(x: Held, shape: Shape) -> list[int]:
     return [0] * missing + [0 if n == 1 else step for n, step in steps]
 
 
-def _walk(shape: Shape, *operands: Held) -> list[list[int]]:
+def walk(shape: Shape, *operands: Held) -> list[list[int]]:
     """``shape`` and the strides of each operand, at least one axis."""
     return [list(shape) or [1], *(_spread(x, shape) or [0] for x in operands)]
 
 
 def _pair(i: ir.Add | ir.Mul | Divide | Extreme, stage: Stage) -> tuple[Held, Held, Shape]:
     a, b = stage.view(i.a), stage.view(i.b)
-    return a, b, np.broadcast_shapes(a.shape, b.shape)
+    return a, b, broadcast(a.shape, b.shape)
 
 
-def _elements(walk: list[list[int]], a: Held, b: Held) -> list[list[int]]:
-    return [walk[0], [n // a.itemsize for n in walk[1]], [n // b.itemsize for n in walk[2]]]
+def elements(steps: list[list[int]], a: Held, b: Held) -> list[list[int]]:
+    """The same strides in elements."""
+    return [steps[0], [n // a.itemsize for n in steps[1]], [n // b.itemsize for n in steps[2]]]
 
 
 def call_add(i: ir.Add, stage: Stage) -> bool:
     """Any two shapes that broadcast, any multipliers."""
-    if not known(stage, i.a, i.b) or not writes(i.target):
+    if not known(stage, i.a, i.b):
         return False
     a, b, shape = _pair(i, stage)
     y = room(stage, shape, i.target.qtype.storage)
-    walk, rule = _elements(_walk(shape, a, b), a, b), [i.a_multiplier, i.b_multiplier, i.shift]
+    steps, rule = elements(walk(shape, a, b), a, b), [i.a_multiplier, i.b_multiplier, i.shift]
     ends = array(a, i.a_zero), array(b, i.b_zero), array(y)
-    stage.plan.call_sum(*ends, walk, rule, clamp(i.target))
+    stage.plan.call_sum(*ends, steps, rule, clamp(i.target))
     return holds(stage, i, y)
 
 
 def call_mul(i: ir.Mul, stage: Stage) -> bool:
     """Any two shapes that broadcast."""
     how = i.rescale
-    if not known(stage, i.a, i.b) or not writes(how.target) or how.multiplier.m0.size != 1:
+    if not known(stage, i.a, i.b) or how.multiplier.m0.size != 1:
         return False
     a, b, shape = _pair(i, stage)
-    if not narrow(how.method, farthest(a, i.a_zero) * farthest(b, i.b_zero)):
-        return False
     y = room(stage, shape, how.target.qtype.storage)
-    walk = _elements(_walk(shape, a, b), a, b)
+    steps = elements(walk(shape, a, b), a, b)
     rescale = stored_rescale(how.multiplier, how.target, how.method)
-    stage.plan.call_multiply(array(a, i.a_zero), array(b, i.b_zero), array(y), walk, rescale)
+    stage.plan.call_multiply(array(a, i.a_zero), array(b, i.b_zero), array(y), steps, rescale)
     return holds(stage, i, y)
 
 
 def call_divide(i: Divide, stage: Stage) -> bool:
     """Any two shapes that broadcast."""
-    if not known(stage, i.a, i.b) or not writes(i.target):
+    if not known(stage, i.a, i.b):
         return False
     a, b, shape = _pair(i, stage)
     y = room(stage, shape, i.target.qtype.storage)
-    walk, rule = _elements(_walk(shape, a, b), a, b), [int(i.multiplier.m0), int(i.multiplier.shift)]
-    stage.plan.call_divide(array(a, i.a_zero), array(b, i.b_zero), array(y), walk, rule, clamp(i.target))
+    steps, rule = elements(walk(shape, a, b), a, b), [int(i.multiplier.m0), int(i.multiplier.shift)]
+    stage.plan.call_divide(array(a, i.a_zero), array(b, i.b_zero), array(y), steps, rule, clamp(i.target))
     return holds(stage, i, y)
 
 
@@ -84,8 +83,8 @@ def call_extreme(i: Extreme, stage: Stage) -> bool:
         return False
     a, b, shape = _pair(i, stage)
     y = room(stage, shape, a.dtype)
-    walk = _walk(shape, a, a, b)
-    stage.plan.call_choose((-1, 0), (a.id, a.place), (b.id, b.place), y.id, walk, y.itemsize, i.largest)
+    steps = walk(shape, a, a, b)
+    stage.plan.call_choose((-1, 0), (a.id, a.place), (b.id, b.place), y.id, steps, y.itemsize, i.largest)
     return holds(stage, i, y)
 
 
@@ -110,21 +109,19 @@ def call_mask(i: Mask, stage: Stage) -> bool:
 
 
 def _choose(i: Where | Mask, stage: Stage, condition: Held, a: Held, b: Held) -> bool:
-    shape = np.broadcast_shapes(condition.shape, a.shape, b.shape)
+    shape = broadcast(condition.shape, a.shape, b.shape)
     y = room(stage, shape, a.dtype)
     ends = (condition.id, condition.place), (a.id, a.place), (b.id, b.place)
-    stage.plan.call_choose(*ends, y.id, _walk(shape, condition, a, b), y.itemsize, True)
+    stage.plan.call_choose(*ends, y.id, walk(shape, condition, a, b), y.itemsize, True)
     return holds(stage, i, y)
 
 
 def call_add_sums(i: AddSums, stage: Stage) -> bool:
     """Sums with something added before they become codes."""
-    if not known(stage, i.a, kinds=(INT32,)) or not known(stage, i.b, kinds=(*CODES, INT32)):
-        return False
-    if not writes(i.target):
+    if not known(stage, i.a, kinds=(INT32,)) or not known(stage, i.b, kinds=ALL_CODES):
         return False
     a, b = plain(stage, i.a), stage.view(i.b)
-    if np.broadcast_shapes(a.shape, b.shape) != a.shape:
+    if broadcast(a.shape, b.shape) != a.shape:
         raise ParameterError(f"shape {b.shape} does not broadcast against sums of shape {a.shape}")
     spread = room(stage, a.shape, b.dtype)
     what = Held(b.id, a.shape, 0, b.dtype)

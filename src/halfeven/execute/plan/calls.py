@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from halfeven import _native
+from halfeven.errors import ParameterError
 from halfeven.execute import float_steps, reference, windows
-from halfeven.execute import native_arguments as arguments
 from halfeven.execute.linear import MOST_AXES, Taps, taps_of, total_of
 from halfeven.execute.normalize import rows_of
+from halfeven.execute.plan.arguments import native_window, sum_bits
 from halfeven.execute.plan.folded import stored, stored_rescale
 from halfeven.execute.plan.layout import Held, Shape, contiguous_strides
 from halfeven.execute.plan.lookups import all_codes
@@ -24,19 +25,23 @@ from halfeven.ir.float_steps import FloatAveragePool
 from halfeven.ir.normalize import Normalize
 from halfeven.ir.rescale import Rescale, Target
 from halfeven.ir.select import ReduceExtreme, ReduceSum, ResizeLinear
-from halfeven.numerics.profile import Requantize
 
-LONG_SUMS = 2**31
+ALL_CODES = (*CODES, np.dtype(np.int32))
+MOST_SUM = 2**62
 
 
-def known(stage: Stage, *names: str, kinds: Sequence[Any] = CODES) -> bool:
+def known(stage: Stage, *names: str, kinds: Sequence[Any] = ALL_CODES) -> bool:
     """Whether the engine holds these tensors, of such a type."""
     return all(stage.any_shape(n) is not None and stage.dtype_of(n) in kinds for n in names)
 
 
 def plain(stage: Stage, name: str) -> Held:
     """The tensor in C order."""
-    x = stage.view(name)
+    return plainly(stage, stage.view(name))
+
+
+def plainly(stage: Stage, x: Held) -> Held:
+    """The same elements in C order."""
     order = contiguous_strides(x.shape, x.itemsize)
     if all(n == 1 or a == b for n, a, b in zip(x.shape, x.strides, order, strict=True)):
         return x
@@ -65,16 +70,6 @@ def clamp(to: Target) -> list[int]:
     return [stored(q, to.qtype.storage) for q in (to.zero_point, to.qmin, to.qmax)]
 
 
-def writes(to: Target) -> bool:
-    """Whether the calls write such codes."""
-    return np.dtype(to.qtype.storage).itemsize in STORED_TYPES
-
-
-def narrow(method: Requantize, largest: int) -> bool:
-    """Whether the method is defined for sums so large: two roundings are for int32 alone."""
-    return method is not Requantize.DOUBLE_ROUNDING or largest < LONG_SUMS
-
-
 def farthest(x: Held, zero: int) -> int:
     """The largest ``|q - Z|`` over all codes of the type."""
     info = np.iinfo(x.dtype)
@@ -83,7 +78,7 @@ def farthest(x: Held, zero: int) -> int:
 
 def call_softmax(i: ir.Softmax, stage: Stage) -> bool:
     """Along any axis, codes of any width."""
-    if not known(stage, i.x) or not writes(i.target) or not stage.any_shape(i.x):
+    if not known(stage, i.x) or not stage.any_shape(i.x):
         return False
     x = plain(stage, i.x)
     axis = i.axis % len(x.shape)
@@ -98,7 +93,7 @@ def call_softmax(i: ir.Softmax, stage: Stage) -> bool:
 
 def call_normalize(i: Normalize, stage: Stage) -> bool:
     """Of rows that any axes make."""
-    if not known(stage, i.x) or not writes(i.target):
+    if not known(stage, i.x):
         return False
     x = plain(stage, i.x)
     rows = rows_of(i, x.shape)
@@ -108,25 +103,6 @@ def call_normalize(i: Normalize, stage: Stage) -> bool:
     fixed = [groups, rows.half_fraction, rows.epsilon, i.fraction, i.shift]
     sizes = [outer * groups, channels, inner]
     stage.plan.call_normalize(array(x), array(y), sizes, fixed, gain, offset, clamp(i.target))
-    return holds(stage, i, y)
-
-
-def call_matmul(i: ir.MatMul, stage: Stage) -> bool:
-    """Of codes of any width."""
-    if not known(stage, i.a, i.b) or not writes(i.rescale.target) or i.rescale.multiplier.m0.size != 1:
-        return False
-    a, b = plain(stage, i.a), plain(stage, i.b)
-    empty = [np.broadcast_to(np.zeros((), x.dtype), x.shape) for x in (a, b)]
-    product = arguments.stacks(*empty)
-    depth = product.a.shape[2]
-    bits = arguments.product_bits(empty[0], i.a_zero, empty[1], i.b_zero, depth)
-    if not narrow(i.rescale.method, depth * farthest(a, i.a_zero) * farthest(b, i.b_zero)):
-        return False
-    how = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
-    y = room(stage, product.result, i.rescale.target.qtype.storage)
-    sizes = [product.a.shape[0], product.b.shape[0], product.a.shape[1], depth, product.b.shape[2]]
-    pairs = product.a_index.tolist(), product.b_index.tolist()
-    stage.plan.call_gemm(array(a, i.a_zero), array(b, i.b_zero), array(y), sizes, *pairs, bits, how)
     return holds(stage, i, y)
 
 
@@ -155,13 +131,11 @@ def _kept(i: ir.ReduceMean | ReduceSum | ReduceExtreme, shape: Shape) -> Shape:
 def call_reduce(i: ir.ReduceMean | ReduceSum, stage: Stage) -> bool:
     """Sums and means over any axes."""
     shape = stage.any_shape(i.x)
-    if shape is None or not known(stage, i.x) or not writes(i.rescale.target):
+    if shape is None or not known(stage, i.x):
         return False
     how = i.rescale
     m = how.multiplier if isinstance(how, Rescale) else how.multiplier(count_over(i.axes, shape))
     x, sizes = _over(stage, i.x, i.axes)
-    if not narrow(how.method, sizes[1] * farthest(x, i.x_zero)):
-        return False
     y = room(stage, _kept(i, shape), how.target.qtype.storage)
     stage.plan.call_reduce(array(x, i.x_zero), array(y), sizes, stored_rescale(m, how.target, how.method))
     return holds(stage, i, y)
@@ -186,7 +160,7 @@ def call_reduce_extreme(i: ReduceExtreme, stage: Stage) -> bool:
 
 def _window(i: ir.MaxPool | ir.AveragePool | FloatAveragePool, shape: Shape) -> tuple[Shape, _native.Window]:
     out = windows.output_sizes(shape[2:], i.window)
-    return out, arguments.native_window(shape[2:], out, i.window)
+    return out, native_window(shape[2:], out, i.window)
 
 
 def call_max_pool(i: ir.MaxPool, stage: Stage) -> bool:
@@ -204,7 +178,7 @@ def call_max_pool(i: ir.MaxPool, stage: Stage) -> bool:
 def call_average_pool(i: ir.AveragePool, stage: Stage) -> bool:
     """Codes of any width."""
     shape, how = stage.any_shape(i.x), i.rescale
-    if shape is None or not known(stage, i.x) or not writes(how.target):
+    if shape is None or not known(stage, i.x):
         return False
     out, window = _window(i, shape)
     counts = windows.counts(shape[2:], i.window, include_pad=i.count_include_pad)
@@ -212,9 +186,7 @@ def call_average_pool(i: ir.AveragePool, stage: Stage) -> bool:
     m = how.multiplier(int(counts.flat[0]) if same else counts)
     x = plain(stage, i.x)
     largest = farthest(x, i.x_zero) * prod(i.window.kernel)
-    if not narrow(how.method, largest):
-        return False
-    bits = 32 if largest < LONG_SUMS else 64
+    bits = sum_bits(largest)
     y = room(stage, (*shape[:2], *out), how.target.qtype.storage)
     rescale = stored_rescale(m, how.target, how.method)
     stage.plan.call_average_pool(array(x, i.x_zero), array(y), prod(shape[:2]), window, bits, rescale)
@@ -231,55 +203,48 @@ def holds(stage: Stage, i: Any, y: Held) -> bool:
 def call_float_average_pool(i: FloatAveragePool, stage: Stage) -> bool:
     """Averages in float32 steps."""
     shape = stage.any_shape(i.x)
-    if shape is None or not known(stage, i.x) or not writes(i.target):
+    if shape is None or not known(stage, i.x):
         return False
     kind = stage.dtype_of(i.x)
     codes = all_codes(kind).astype(np.int64) - i.first
-    if codes.min() < 0 or codes.max() >= i.reals.size:
-        return False
     counts = np.ascontiguousarray(float_steps.counts(i, shape[2:]), np.float32).reshape(-1)
     out, window = _window(i, shape)
     x = plain(stage, i.x)
     y = room(stage, (*shape[:2], *out), i.target.qtype.storage)
-    reals = np.ascontiguousarray(i.reals[codes], np.float32)
+    reals = np.zeros(codes.size, np.float32)  # codes that are none of the type never come
+    inside = (codes >= 0) & (codes < i.reals.size)
+    reals[inside] = i.reals[codes[inside]]
     ends = array(x), array(y), prod(shape[:2]), window
     stage.plan.call_float_average_pool(*ends, reals, counts, i.y_scale, float(i.added), clamp(i.target))
     return holds(stage, i, y)
 
 
 def call_resize_linear(i: ResizeLinear, stage: Stage) -> bool:
-    """Linear interpolation along up to three neighbouring axes."""
+    """Linear interpolation along up to three axes; the kernel sees those behind all others."""
     shape, how = stage.any_shape(i.x), i.rescale
-    if shape is None or not known(stage, i.x) or not writes(how.target):
+    if shape is None or not known(stage, i.x):
         return False
     taps = taps_of(i, shape)
-    changed = [k for k, t in enumerate(taps) if t is not None]
-    first = min(max(len(shape) - MOST_AXES, 0), *changed, len(shape)) if changed else max(len(shape) - MOST_AXES, 0)
-    last = first + MOST_AXES
-    if changed and changed[-1] >= last:
-        return False
-    inner = prod(shape[last:])
-    x = plain(stage, i.x)
-    sizes, columns = [], []
-    for k in range(first, min(last, len(shape))):
-        sizes.append(shape[k])
-        columns.append(_columns(taps[k], shape[k]))
-    if inner != 1:
-        return False
-    missing = MOST_AXES - len(sizes)
-    sizes, columns = [1] * missing + sizes, [_columns(None, 1)] * missing + columns
+    along = [k for k, t in enumerate(taps) if t is not None]
+    spare = [k for k in range(len(shape))[::-1] if k not in along][: MOST_AXES - len(along)]
+    along = sorted([*along, *spare])
+    order = [*(k for k in range(len(shape)) if k not in along), *along]
+    x = stage.view(i.x)
+    x = plainly(stage, x.seen_as(tuple(shape[k] for k in order), [x.strides[k] for k in order]))
+    missing = MOST_AXES - len(along)
+    columns = [_columns(None, 1)] * missing + [_columns(taps[k], shape[k]) for k in along]
     largest = farthest(x, i.x_zero)
     for column in columns:
         largest *= max(a + b for a, b in zip(column[2], column[3], strict=True))
-    if not narrow(how.method, largest):
-        return False
-    out = tuple(n if t is None else int(t.low.size) for t, n in zip(taps, shape, strict=True))
-    y = room(stage, out, how.target.qtype.storage)
+    if largest >= MOST_SUM:
+        raise ParameterError("the weighted sums must stay below 2^62")
+    out = [shape[k] if (t := taps[k]) is None else int(t.low.size) for k in order]
+    y = room(stage, tuple(out), how.target.qtype.storage)
     rescale = stored_rescale(how.multiplier(total_of(taps)), how.target, how.method)
-    bits = 32 if largest < LONG_SUMS else 64
-    sizes = [prod(shape[:first]), *sizes]
-    stage.plan.call_resize_linear(array(x, i.x_zero), array(y), sizes, columns, bits, rescale)
-    return holds(stage, i, y)
+    sizes = [prod(x.shape[: len(order) - len(along)]), *[1] * missing, *(shape[k] for k in along)]
+    stage.plan.call_resize_linear(array(x, i.x_zero), array(y), sizes, columns, sum_bits(largest), rescale)
+    back = [order.index(k) for k in range(len(shape))]
+    return holds(stage, i, y.seen_as(tuple(out[k] for k in back), [y.strides[k] for k in back]))
 
 
 def _columns(taps: Taps | None, size: int) -> list[list[int]]:

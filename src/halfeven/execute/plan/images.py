@@ -21,15 +21,17 @@ CODE_TYPES = {np.dtype(t): k for k, t in enumerate((np.int8, np.uint8, np.int16,
 def emit_quantize(stage: Stage, i: Quantize, border: list[int] | None = None, y: Held | None = None) -> Held:
     """Emit float32 -> codes, in one pass; into the middle of ``y`` where there is a border."""
     a, p = stage.arrays[i.x], i.params
+    item = np.dtype(np.float32).itemsize
     windows_behind = isinstance(stage.readers.get(i.y), (Conv, ConvTranspose, MaxPool, AveragePool))
     axis = image_axis(a.shape) if windows_behind else usual_axis(a.shape)
     held = Held(0, a.shape, axis, np.dtype(p.qtype.storage))
     y = y or stage.tensor(a.shape, held.axis, p.qtype.storage)
-    source = stage.input(i.x, a.nbytes)
+    source = stage.input(i.x, a.size * item, np.float32)
     rule = int(i.profile.scaling), int(i.profile.zero_point) == 0, int(i.profile.rounding)
     bounds = int(p.zero_point), p.qtype.qmin, p.qtype.qmax
-    stage.plan.quantize(source, y.id, held.planes, border or [], float(p.scale), *bounds, *rule, CODE_TYPES[y.dtype])
-    stage.quantized[source] = i.x
+    kind = CODE_TYPES[y.dtype]
+    counter = stage.plan.quantize(source, y.id, held.planes, border or [], float(p.scale), *bounds, *rule, kind)
+    stage.quantized[counter] = i.x
     stage.steps.append(f"Quantize {i.name}")
     return y
 

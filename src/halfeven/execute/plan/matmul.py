@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from halfeven.execute import native_arguments as arguments
+from halfeven.execute.plan.arguments import INT32_LIMIT, check_product
 from halfeven.execute.plan.folded import doubles, stored, stored_rescale
 from halfeven.execute.plan.layout import Held, Shape, last_axis
 from halfeven.execute.plan.stage import BYTES, Stage
@@ -22,10 +22,10 @@ def take_matmul(i: MatMul, stage: Stage) -> bool:
     a_shape, b_shape, how = stage.shape_of(i.a), stage.shape_of(i.b), i.rescale
     if not a_shape or not b_shape or how.target.qtype.storage not in BYTES or how.multiplier.m0.size != 1:
         return False
-    arguments.check_product(a_shape, b_shape)
+    check_product(a_shape, b_shape)
     a, b = _rows(stage.view(i.a)), _columns(stage.view(i.b))
     largest = a.shape[-1] * _farthest(a, i.a_zero) * _farthest(b, i.b_zero)
-    if largest >= arguments.INT32_LIMIT:
+    if largest >= INT32_LIMIT:
         return False
     if a.strides[-1] != 1:
         a = stage.laid_out(a, last_axis(a.shape))

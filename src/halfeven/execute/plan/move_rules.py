@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from halfeven.execute.moves import move
-from halfeven.execute.nearest import nearest
+from halfeven.execute.moved import kept, moved_shape, padded, resized, sliced
 from halfeven.execute.plan import tables
+from halfeven.execute.plan.calls import plainly, room
 from halfeven.execute.plan.layout import Held, Shape, contiguous_strides, reshaped_strides
 from halfeven.execute.plan.rules import take
 from halfeven.execute.plan.stage import Stage
 from halfeven.ir import moves as ir
 from halfeven.ir.instructions import operands
 
-MOST_PICKED = 4096  # numbers along an axis, each a copy
+MOST_RUNS = 16  # of neighbours, each a copy: more are looked up one by one
 
 
 def _result_shape(i: ir.Move, stage: Stage) -> Shape | None:
-    """Shape of the result; None where an operand is none of the engine's, or the result is empty."""
+    """Shape of the result; None where an operand is none of the engine's, or nothing is left: then it is known here."""
     shapes = [stage.any_shape(name) for name in operands(i)]
-    if any(shape is None or not shape for shape in shapes):
+    found = [shape for shape in shapes if shape is not None]
+    if len(found) != len(shapes):
         return None
-    kinds = [stage.dtype_of(name) for name in operands(i)]
-    arrays = [np.broadcast_to(np.zeros((), kind), shape) for kind, shape in zip(kinds, shapes, strict=True) if shape]
-    moved = move(i, arrays)[0].shape
-    return moved if moved and 0 not in moved else None
+    return moved_shape(i, found)
+
+
+def _nothing(i: Any, stage: Stage, shape: Shape) -> bool:
+    """Whether no element is left; then the result is known."""
+    if 0 in shape:
+        stage.fix(i.y, np.empty(shape, stage.dtype_of(operands(i)[0])))
+    return 0 in shape
 
 
 @take.register
@@ -88,12 +94,13 @@ def _slice(i: ir.Slice, stage: Stage) -> bool:
     shape = _result_shape(i, stage)
     if shape is None:
         return False
+    if _nothing(i, stage, shape):
+        return True
     x = stage.view(i.x)
     strides, begin = x.strides, 0
     for axis, start, stop, step in zip(i.axes, i.starts, i.stops, i.steps, strict=True):
         k = axis % len(x.shape)
-        picked = move(ir.Slice("", "", "", (0,), (start,), (stop,), (step,)), [np.arange(x.shape[k])])[0]
-        begin += int(picked[0]) * x.strides[k]
+        begin += sliced(x.shape[k], start, stop, step)[0] * x.strides[k]
         strides[k] = x.strides[k] * step
     stage.held[i.y] = x.seen_as(shape, strides, begin)
     return True
@@ -104,6 +111,8 @@ def _expand(i: ir.Expand, stage: Stage) -> bool:
     shape = _result_shape(i, stage)
     if shape is None:
         return False
+    if _nothing(i, stage, shape):
+        return True
     x = stage.view(i.x)
     missing = len(shape) - len(x.shape)
     sizes, strides = (1,) * missing + x.shape, [0] * missing + x.strides
@@ -118,6 +127,8 @@ def _gather(i: ir.Gather, stage: Stage) -> bool:
     x_shape = stage.any_shape(i.x)
     if shape is None or x_shape is None:
         return False
+    if _nothing(i, stage, shape):
+        return True
     axis = i.axis % len(x_shape)
     numbers = np.where(i.indices < 0, i.indices + x_shape[axis], i.indices).reshape(-1)
     gaps = np.diff(numbers)
@@ -139,10 +150,11 @@ def _picked(i: ir.Gather, stage: Stage, x: Held, shape: Shape, axis: int, number
 
 
 def picked(stage: Stage, x: Held, axis: int, numbers: Any) -> Held:
-    """The elements of these numbers along an axis: one copy a run of neighbours."""
-    flat = (*x.shape[:axis], int(numbers.size), *x.shape[axis + 1 :])
-    y = stage.tensor(flat, x.best_axis, x.dtype)
+    """The elements of these numbers along an axis: one copy a run of neighbours, or one look-up an element."""
     cuts = [0, *(np.flatnonzero(np.diff(numbers) != 1) + 1), numbers.size]
+    if len(cuts) - 1 > MOST_RUNS:
+        return _looked_up(stage, x, axis, numbers)
+    y = stage.tensor((*x.shape[:axis], int(numbers.size), *x.shape[axis + 1 :]), x.best_axis, x.dtype)
     for first, last in pairwise(cuts):
         part = Held(x.id, (*x.shape[:axis], int(last - first), *x.shape[axis + 1 :]), 0, x.dtype)
         place = x.place + int(numbers[first]) * x.strides[axis], int(first) * y.strides[axis]
@@ -150,24 +162,33 @@ def picked(stage: Stage, x: Held, axis: int, numbers: Any) -> Held:
     return y
 
 
-def _picked_along(i: Any, stage: Stage, shape: Shape, along: list[Any]) -> bool:
-    """Numbers along each axis, None where it stays."""
+def _looked_up(stage: Stage, x: Held, axis: int, numbers: Any) -> Held:
+    x = plainly(stage, x)
+    y = room(stage, (*x.shape[:axis], int(numbers.size), *x.shape[axis + 1 :]), x.dtype)
+    sizes = [prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :]) * x.itemsize]
+    stage.plan.call_take([x.id, x.place, 0, 0], y.id, sizes, numbers.tolist())
+    stage.steps.append("Take")
+    return y
+
+
+def _picked_along(i: Any, stage: Stage, along: list[Any]) -> bool:
+    """Numbers along each axis."""
     x = stage.view(i.x)
     for axis, numbers in enumerate(along):
-        if numbers is not None and not np.array_equal(numbers, np.arange(x.shape[axis])):
-            if numbers.size > MOST_PICKED:
-                return False
+        if not np.array_equal(numbers, np.arange(x.shape[axis])):
             x = picked(stage, x, axis, numbers)
     stage.held[i.y] = x
-    return x.shape == shape
+    return True
 
 
 @take.register
 def _tile(i: ir.Tile, stage: Stage) -> bool:
     shape, x_shape = _result_shape(i, stage), stage.any_shape(i.x)
-    if shape is None or x_shape is None or len(i.repeats) != len(x_shape):
+    if shape is None or x_shape is None:
         return False
-    return _picked_along(i, stage, shape, [np.tile(np.arange(n), r) for n, r in zip(x_shape, i.repeats, strict=True)])
+    if _nothing(i, stage, shape):
+        return True
+    return _picked_along(i, stage, [np.tile(np.arange(n), r) for n, r in zip(x_shape, i.repeats, strict=True)])
 
 
 @take.register
@@ -175,22 +196,22 @@ def _pad(i: ir.Pad, stage: Stage) -> bool:
     shape, x_shape = _result_shape(i, stage), stage.any_shape(i.x)
     if shape is None or x_shape is None:
         return False
+    if _nothing(i, stage, shape):
+        return True
     if i.mode != "constant":
-        lines = [ir.Pad("", "", "", (pads,), i.mode, 0) for pads in i.pads]
-        numbers = [move(line, [np.arange(n)])[0] for line, n in zip(lines, x_shape, strict=True)]
-        return _picked_along(i, stage, shape, numbers)
+        return _picked_along(i, stage, [padded(n, pads, i.mode) for n, pads in zip(x_shape, i.pads, strict=True)])
     x = stage.view(i.x)
     y = stage.tensor(shape, x.best_axis, x.dtype)
-    filled = move(ir.Pad("", "", "", ((64, 0),), i.mode, i.fill), [np.zeros(1, x.dtype)])[0]
-    fill = stage.plan.constant((filled.view(f"u{x.itemsize}") ^ x.flip).astype(f"u{x.itemsize}").view(np.uint8))
+    bits = np.dtype(f"u{x.itemsize}")
+    fill = stage.plan.constant((np.full(64, i.fill, x.dtype).view(bits) ^ bits.type(x.flip)).view(np.uint8))
     stage.copy((True, fill), (True, y.id), y, [0] * len(shape), y.strides)
-    kept = tuple(n + min(b, 0) + min(e, 0) for n, (b, e) in zip(x_shape, i.pads, strict=True))
+    left = tuple(len(kept(n, pads)) for n, pads in zip(x_shape, i.pads, strict=True))
     places = [
         x.place + sum(max(-b, 0) * step for (b, _), step in zip(i.pads, x.strides, strict=True)),
         sum(max(b, 0) * step for (b, _), step in zip(i.pads, y.strides, strict=True)),
     ]
-    if 0 not in kept:
-        part = Held(x.id, kept, 0, x.dtype)
+    if 0 not in left:
+        part = Held(x.id, left, 0, x.dtype)
         stage.copy((True, x.id), (True, y.id), part, x.strides, y.strides, offsets=(places[0], places[1]))
     stage.held[i.y] = y
     return True
@@ -232,19 +253,13 @@ def _resize(i: ir.ResizeNearest, stage: Stage) -> bool:
     x_shape = stage.any_shape(i.x)
     if shape is None or x_shape is None:
         return False
+    if _nothing(i, stage, shape):
+        return True
     images = len(shape) > 2 and shape[:2] == x_shape[:2] and (i.scales is None or all(s == 1 for s in i.scales[:2]))  # noqa: PLR2004
     if not images or stage.shape_of(i.x) is None:
-        scales = i.scales or (None,) * len(shape)
-        sizes = i.sizes or (None,) * len(shape)
-        how = zip(x_shape, sizes, scales, strict=True)
-        return _picked_along(i, stage, shape, [nearest(*line, i.coordinates, i.rounding) for line in how])
+        return _picked_along(i, stage, resized(i, x_shape))
     x = stage.get(i.x, 1)
-    one = (
-        i
-        if i.sizes is None
-        else ir.ResizeNearest(i.name, i.x, i.y, i.scales, (i.sizes[0], 1, *i.sizes[2:]), i.coordinates, i.rounding)
-    )
-    numbers = move(one, [tables.pixel_numbers(x)])[0]
+    numbers = tables.pixel_numbers(x)[np.ix_(np.arange(x_shape[0]), np.arange(1), *resized(i, x_shape)[2:])]
     y = stage.tensor(shape, 1, x.dtype)
     stage.plan.max_pool(x.id, y.id, [y.rows, y.channels, y.stride], np.ascontiguousarray(numbers).reshape(-1))
     stage.steps.append(f"Resize {i.name}")

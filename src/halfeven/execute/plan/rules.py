@@ -26,6 +26,7 @@ from halfeven.ir.select import Extreme
 from halfeven.ir.slopes import Divide, Slopes
 from halfeven.ir.tables import ChannelTable, PairTable
 from halfeven.ir.transposed import ConvTranspose
+from halfeven.numerics.affine import as_float32
 
 CODES = 256
 
@@ -88,10 +89,9 @@ def _conv(i: ir.Conv, stage: Stage) -> bool:
 @take.register
 def _quantize(i: ir.Quantize, stage: Stage) -> bool:
     a, p = stage.arrays.get(i.x), i.params
-    if i.x in stage.held or a is None or a.dtype != np.float32 or not a.size:
+    if i.x in stage.held or a is None or p.scale.ndim or np.dtype(p.qtype.storage) not in CODE_TYPES:
         return False
-    if p.scale.ndim or np.dtype(p.qtype.storage) not in CODE_TYPES:
-        return False
+    as_float32(np.empty(0, a.dtype))  # refuses what is not real
     reader = stage.readers.get(i.y)
     if (
         p.qtype.storage in BYTES
@@ -109,8 +109,13 @@ def _quantize(i: ir.Quantize, stage: Stage) -> bool:
 def _dequantize(i: ir.Dequantize, stage: Stage) -> bool:
     if stage.any_shape(i.x) is None or stage.dtype_of(i.x) not in CODE_TYPES or i.params.scale.ndim:
         return False
+    if not isinstance(stage.readers.get(i.y), (ir.Float, type(None))):  # it goes on inside
+        return False
     x = stage.get(i.x)
-    table = reference.step(i, [all_codes(x.dtype)])[0]
+    codes, qtype = all_codes(x.dtype), i.params.qtype
+    inside = (codes >= qtype.qmin) & (codes <= qtype.qmax)
+    table = np.zeros(codes.size, np.float32)  # of what is no code: it never comes
+    table[inside] = reference.step(i, [codes[inside]])[0]
     target = stage.output(i.y, x.shape, np.float32)
     stage.plan.dequantize(x.id, target, x.planes, table)
     stage.steps.append(f"Dequantize {i.name}")

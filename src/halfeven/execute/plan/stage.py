@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from math import prod
 from threading import current_thread, main_thread
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from halfeven import _native
-from halfeven.errors import NotANumberError
-from halfeven.execute.memory import check_memory
+from halfeven.errors import NotANumberError, ParameterError, ResourceError
+from halfeven.execute.memory import available_bytes, check_memory
 from halfeven.execute.plan.layout import Held, Shape, contiguous_strides, usual_axis
 from halfeven.ir.instructions import Conv, Instruction, Quantize
 
@@ -45,7 +46,7 @@ class Stage:
     ----------
     arrays : what is outside: inputs of the model, results of other stages.
     weights : packed weights, by instruction; shared by every plan of the Program.
-    constants : names of arrays that never change.
+    constants : names of arrays that never change. fixed : those that were found out here.
     pending : convolutions that wait for the addition that they may be fused with, by result.
     images : quantized inputs that wait for the convolution that says what border they need.
     uses : how many instructions read each tensor, once more where it is wanted.
@@ -53,7 +54,7 @@ class Stage:
 
     arrays: Mapping[str, Array]
     weights: dict[Any, Any]
-    constants: frozenset[str]
+    constants: AbstractSet[str]
     uses: Mapping[str, int]
     readers: Mapping[str, Instruction]
     plan: _native.Plan = field(default_factory=lambda: _native.Plan(isa=-1))
@@ -68,6 +69,7 @@ class Stage:
     images: dict[str, tuple[Quantize, Shape]] = field(default_factory=dict)
     paddings: dict[tuple[Any, ...], int] = field(default_factory=dict)
     relaid: dict[tuple[Any, ...], Held] = field(default_factory=dict)
+    fixed: dict[str, Array] = field(default_factory=dict)
 
     def tensor(self, shape: Shape, axis: int, dtype: Any) -> Held:
         """Room for a tensor."""
@@ -91,13 +93,28 @@ class Stage:
         a = self.arrays.get(name)
         return a.shape if a is not None and a.dtype.itemsize in ITEM_SIZES and a.size else None
 
+    def known_shape(self, name: str) -> Shape:
+        """Shape of any tensor that there is, empty ones too."""
+        outer = next((o for o in self.outputs if o.name == name), None)
+        if outer is not None:
+            return outer.shape
+        shape = self.any_shape(name)
+        return self._outside(name).shape if shape is None else shape
+
+    def _outside(self, name: str) -> Array:
+        return self.fixed[name] if name in self.fixed else self.arrays[name]
+
+    def fix(self, name: str, a: Array) -> None:
+        """A tensor turned out to be constant."""
+        self.fixed[name] = a
+
     def dtype_of(self, name: str) -> np.dtype[Any]:
         """Type of a tensor that the engine can hold."""
         if name in self.pending:
             return np.dtype(self.pending[name][0].rescale.target.qtype.storage)
         if name in self.images:
             return np.dtype(self.images[name][0].params.qtype.storage)
-        return self.held[name].dtype if name in self.held else self.arrays[name].dtype
+        return self.held[name].dtype if name in self.held else self._outside(name).dtype
 
     def view(self, name: str, axis: int | None = None) -> Held:
         """The tensor as it lies; brought in where it is outside, with its channels at ``axis``."""
@@ -136,7 +153,7 @@ class Stage:
             room = np.zeros(y.nbytes // y.itemsize, bits)
             np.lib.stride_tricks.as_strided(room, a.shape, y.strides)[...] = a.view(bits) ^ bits.type(y.flip)
             return Held(self.plan.constant(room.view(np.uint8)), y.shape, axis, y.dtype)
-        source = self.input(name, a.nbytes)
+        source = self.input(name, a.nbytes, a.dtype)
         place = contiguous_strides(a.shape, y.itemsize)
         self.copy((False, source), (True, y.id), y, place, y.strides, flip=y.flip)
         return y
@@ -171,13 +188,12 @@ class Stage:
         self.plan.copy(*source, *target, counts, steps_in, steps_out, *offsets, what.itemsize, flip)
         self.steps.append("Copy")
 
-    def input(self, name: str, nbytes: int) -> int:
-        """Number of an array that each run reads."""
+    def input(self, name: str, nbytes: int, dtype: Any) -> int:
+        """Number of an array that each run reads, as elements of ``dtype``."""
         for k, outer in enumerate(self.inputs):
             if outer.name == name:
                 return k
-        a = self.arrays[name]
-        self.inputs.append(Outer(name, a.shape, a.dtype))
+        self.inputs.append(Outer(name, self.arrays[name].shape, np.dtype(dtype)))
         return self.plan.input(nbytes)
 
     def output(self, name: str, shape: Shape, dtype: Any) -> int:
@@ -229,17 +245,30 @@ class NativeStage:
         """
         inputs, outputs = self.ends(arrays, into or {}, samples)
         watched = current_thread() is main_thread()
-        counts = self.plan.run(inputs, outputs, threads, samples, watched, _native.LEAST_WORK_PER_THREAD)
+        try:
+            counts, failure = self.plan.run(inputs, outputs, threads, samples, watched, _native.LEAST_WORK_PER_THREAD)
+        except MemoryError:
+            raise ResourceError("a run", self.bytes, available_bytes() or 0) from None
+        if failure is not None:
+            self._refuse(*failure)
         for k, name in self.quantized.items():
             if counts[k]:
                 raise NotANumberError(counts[k], name)
         arrays.update((outer.name, a) for outer, a in zip(self.outputs, outputs, strict=True))
 
+    def _refuse(self, step: int, words: str, memory: bool) -> NoReturn:
+        kind, _, name = self.steps[step].partition(" ")
+        place = f"{kind} '{name}'" if name else kind
+        if memory:
+            raise ResourceError(place, self.bytes, available_bytes() or 0)
+        raise ParameterError(f"{place}: {words}")
+
     def ends(
         self, arrays: Mapping[str, Array], into: Mapping[str, Array] | None = None, samples: int = 1
     ) -> tuple[list[Array], list[Array]]:
         """Arrays in and out of a run."""
-        inputs = [np.asarray(arrays[outer.name], order="C") for outer in self.inputs]
+        with np.errstate(over="ignore"):
+            inputs = [np.asarray(arrays[outer.name], outer.dtype, order="C") for outer in self.inputs]
         return inputs, [_room(outer, (into or {}).get(outer.name), samples) for outer in self.outputs]
 
 

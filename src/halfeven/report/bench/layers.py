@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halfeven.execute.plan.planner import Planned, StepStage
+from halfeven.execute.plan.planner import FloatStage, Planned
 from halfeven.ir.instructions import Instruction, results
 from halfeven.ir.program import Program
 from halfeven.report.macs import macs
@@ -46,7 +46,7 @@ def layer_times(program: Program, planned: Planned, feeds: Mapping[str, Array], 
     arrays = dict(program.constants) | dict(feeds)
     found: list[LayerTime] = []
     for stage in planned.stages:
-        if isinstance(stage, StepStage):
+        if isinstance(stage, FloatStage):
             instruction = stage.instruction
             found.append(
                 LayerTime(f"[{type(instruction).__name__}]", instruction.name, None, _macs(instruction, planned))
