@@ -56,9 +56,13 @@ def command(
         ),
     ] = None,
     algorithms: Annotated[
-        str,
-        typer.Option(metavar="NAME,NAME", help="Accuracy algorithms: " + ", ".join(NAMED) + ".", show_default="none"),
-    ] = "",
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME",
+            help="Accuracy algorithms: none, or some of " + ", ".join(NAMED) + ".",
+            show_default="second-order-rounding,bias-correction",
+        ),
+    ] = None,
     boundary: Annotated[
         list[str] | None,
         typer.Option(
@@ -104,7 +108,7 @@ def command(
         "method": method,
         "config": config,
         "boundary": _boundary(boundary or []),
-        "algorithms": [name.strip() for name in algorithms.split(",") if name.strip()],
+        "algorithms": None if algorithms is None else [name.strip() for name in algorithms.split(",")],
     }
     if print_config:
         plan = api.plan_quantization(model, **options)
