@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
-from halfeven.errors import DataError, ModelError, ParameterError, UnavailableError
+from halfeven.errors import DataError, NotQuantizedError, ParameterError, UnavailableError
 from halfeven.execute import run as execute
 from halfeven.execute.boundary import codes_input, deliver, quantized_at_once, real_input, rooms
 from halfeven.execute.engine import Engine
@@ -442,7 +442,7 @@ def load(
         simplify(model)
     named = metadata(model).get("halfeven.profile", ONNXRUNTIME.name)
     if not any(node.op_type in QUANTIZED for node in model.graph):
-        raise ModelError(
+        raise NotQuantizedError(
             f"{_source(path)}: no QuantizeLinear or DequantizeLinear in it: a float model is made integer by quantize",
             source=_source(path),
         )

@@ -157,17 +157,24 @@ def _algorithms(asked: Iterable[Algorithm | str] | str | None, config: QuantConf
 
 
 def _activation_type(activations: QType | str) -> QType:
-    qtype = get_qtype(activations)
+    qtype = _known(activations, "activations can be int8, uint8, int16 or uint16")
     if qtype is int32 or qtype.bits < int8.bits:
         raise ParameterError(f"activations can be int8, uint8, int16 or uint16, not {qtype}")
     return qtype
 
 
 def _weight_type(weights: QType | str) -> QType:
-    qtype = get_qtype(weights)
+    qtype = _known(weights, "weights can be int4, int8 or int16")
     if not qtype.signed or qtype.bits > int16.bits:
         raise ParameterError(f"weights can be int4, int8 or int16, not {qtype}")
     return qtype
+
+
+def _known(qtype: QType | str, allowed: str) -> QType:
+    try:
+        return get_qtype(qtype)
+    except ParameterError:
+        raise ParameterError(f"{allowed}, not {qtype}") from None
 
 
 def _weight_group(group: int | None, types: CodeTypes) -> int | None:

@@ -345,7 +345,8 @@ def _check_some_integer(placement: Placement, model: str | os.PathLike[str] | on
     names = [node.name for node in placement.float_nodes]
     why = "; ".join(f"{n.operator} '{n.name}': {n.reason}" for n in placement.float_nodes[:3])
     raise UnsupportedError(
-        f"{_label(model)}: nothing in it can be quantized ({why or 'it computes no real numbers'}): use it as it is",
+        f"{_label(model)}: nothing in it can be quantized ({why or 'it computes no real numbers'}): mend that, or "
+        "use the float model",
         nodes=names,
     )
 
