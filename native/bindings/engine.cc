@@ -22,6 +22,7 @@
 #include "engine/plan/plan.h"
 #include "engine/plan/row_steps.h"
 #include "engine/plan/wide_steps.h"
+#include "engine/plan/winograd_step.h"
 #include "engine/thread_pool.h"
 
 namespace halfeven::bindings {
@@ -33,6 +34,7 @@ using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::dev
 using Codes = nb::ndarray<const std::int8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 // a, b, constant, zero, lo, hi
 using Sum = std::tuple<float, float, float, std::int32_t, std::int32_t, std::int32_t>;
+using Operand = std::tuple<native::TensorId, std::int64_t, Sum>;
 using Sizes = std::vector<std::int64_t>;
 
 // The number of a step, what it says, whether memory ran out.
@@ -54,12 +56,13 @@ std::shared_ptr<const native::Rescale> shared(const native::Rescale& rescale) {
   return std::make_shared<const native::Rescale>(rescale);
 }
 
-void new_weights(native::PackedWeights* self, const Codes& codes, std::int64_t taps, std::int64_t channels,
+template <class Packed>
+void new_weights(Packed* self, const Codes& codes, std::int64_t taps, std::int64_t channels,
                  const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier, int isa) {
   const native::ProductWeights weights{
       {codes.data(), codes.size()}, static_cast<std::int64_t>(bias.size()), taps, channels, span_of(bias),
       span_of(multiplier)};
-  new (self) native::PackedWeights(weights, native::isa_from_index(isa));
+  new (self) Packed(weights, native::isa_from_index(isa));
 }
 
 using WideCodes = nb::ndarray<const std::int16_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
@@ -130,14 +133,26 @@ class Builder : public PlanHandle {
   // place: x, x_bytes, x_offset, y, y_stride, y_offset, rows
   void product(std::shared_ptr<native::PackedWeights> weights, const Sizes& place, const Offsets& table,
                std::int64_t row_stride, native::TensorId padding, const native::Rescale& rescale, bool in_kernel,
-               const std::optional<std::tuple<native::TensorId, std::int64_t, Sum>>& sum) {
-    std::optional<native::SumOperand> operand;
-    if (sum) operand = native::SumOperand{std::get<0>(*sum), std::get<1>(*sum), sum_rule(std::get<2>(*sum))};
+               const std::optional<Operand>& sum) {
     const native::ProductPlace where = place_of(place);
     if (table.size() != 0) check_size("table", table.size(), static_cast<std::size_t>(where.rows * weights->taps()));
     add<native::ProductStep>(std::move(weights), where,
                              native::Gather{vector_of<std::int32_t>(table), row_stride, padding},
-                             native::Finish{shared(rescale), in_kernel}, operand, isa_);
+                             native::Finish{shared(rescale), in_kernel}, operand_of(sum), isa_);
+  }
+
+  // table: [places][tiles]; image: height, width
+  void winograd(std::shared_ptr<native::WinogradWeights> weights, const Sizes& place, const Offsets& table,
+                const Sizes& image, native::TensorId padding, const native::Rescale& rescale,
+                const std::optional<Operand>& sum) {
+    const native::ProductPlace where = place_of(place);
+    check_count(image, 2);
+    const auto parts = [](std::int64_t n) { return (n + native::winograd_out - 1) / native::winograd_out; };
+    const std::int64_t images = where.rows / std::max<std::int64_t>(1, image[0] * image[1]);
+    const std::int64_t tiles = images * parts(image[0]) * parts(image[1]);
+    check_size("table", table.size(), static_cast<std::size_t>(tiles * native::winograd_places));
+    add<native::WinogradStep>(std::move(weights), where, native::ImagePlace{image[0], image[1]},
+                              native::Gather{vector_of<std::int32_t>(table), 0, padding}, rescale, operand_of(sum));
   }
 
   void depthwise(std::shared_ptr<native::DepthwiseWeights> weights, const Sizes& place, const Offsets& table,
@@ -275,6 +290,11 @@ class Builder : public PlanHandle {
     check_size("the list of sizes", sizes.size(), expected);
   }
 
+  static std::optional<native::SumOperand> operand_of(const std::optional<Operand>& sum) {
+    if (!sum) return std::nullopt;
+    return native::SumOperand{std::get<0>(*sum), std::get<1>(*sum), sum_rule(std::get<2>(*sum))};
+  }
+
   static native::Planes planes_of(const Sizes& s) {
     check_count(s, 4);
     return {s[0], s[1], s[2], s[3]};
@@ -362,9 +382,21 @@ void bind_engine(nb::module_& m) {
       arg("isa") = -1, arg("threads") = 0,
       "Multiplications and additions of bytes a second, on registers alone: measured, in a quarter of a second.");
   nb::class_<native::PackedWeights>(m, "ProductWeights", "Weights of a product, packed for an instruction set.")
-      .def("__init__", &new_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"), arg("multiplier"),
-           arg("isa") = -1)
+      .def("__init__", &new_weights<native::PackedWeights>, arg("codes"), arg("taps"), arg("channels"), arg("bias"),
+           arg("multiplier"), arg("isa") = -1)
       .def_prop_ro("nbytes", &native::PackedWeights::bytes);
+  nb::class_<native::WinogradWeights>(m, "WinogradWeights", "Weights of a 3x3 convolution, transformed for tiles.")
+      .def("__init__", &new_weights<native::WinogradWeights>, arg("codes"), arg("taps"), arg("channels"), arg("bias"),
+           arg("multiplier"), arg("isa") = -1)
+      .def_static(
+          "fit",
+          [](const Codes& codes, std::int64_t columns, int isa) {
+            return native::winograd_kernel(native::isa_from_index(isa)) != nullptr &&
+                   native::winograd_fits({codes.data(), codes.size()}, columns);
+          },
+          arg("codes"), arg("columns"), arg("isa") = -1,
+          "Whether the instruction set has a kernel for tiles, and sums stay where it is exact.")
+      .def_prop_ro("nbytes", &native::WinogradWeights::bytes);
   nb::class_<native::DepthwiseWeights>(m, "DepthwiseWeights", "Weights of a depthwise convolution, packed.")
       .def("__init__", &new_depthwise_weights, arg("codes"), arg("taps"), arg("bias"), arg("multiplier"),
            arg("isa") = -1)
@@ -392,6 +424,8 @@ void bind_engine(nb::module_& m) {
            arg("strides_in"), arg("strides_out"), arg("offset_in"), arg("offset_out"), arg("item"), arg("flip"))
       .def("product", &Builder::product, arg("weights"), arg("place"), arg("table"), arg("row_stride"), arg("padding"),
            arg("rescale"), arg("in_kernel"), arg("sum").none())
+      .def("winograd", &Builder::winograd, arg("weights"), arg("place"), arg("table"), arg("image"), arg("padding"),
+           arg("rescale"), arg("sum").none())
       .def("depthwise", &Builder::depthwise, arg("weights"), arg("place"), arg("table"), arg("padding"), arg("lines"),
            arg("rescale"), arg("in_kernel"))
       .def("wide_product", &Builder::wide_product, arg("weights"), arg("place"), arg("table"), arg("row_stride"),

@@ -142,6 +142,21 @@ class ProductWeights:
     @property
     def nbytes(self) -> int: ...
 
+class WinogradWeights:
+    def __init__(
+        self,
+        codes: NDArray[np.int8],
+        taps: int,
+        channels: int,
+        bias: NDArray[np.int32],
+        multiplier: NDArray[np.float64],
+        isa: int = -1,
+    ) -> None: ...
+    @staticmethod
+    def fit(codes: NDArray[np.int8], columns: int, isa: int = -1) -> bool: ...
+    @property
+    def nbytes(self) -> int: ...
+
 class DepthwiseWeights:
     def __init__(
         self,
@@ -225,6 +240,16 @@ class Plan:
         padding: int,
         rescale: Rescale,
         in_kernel: bool,
+        sum: tuple[int, int, tuple[float, float, float, int, int, int]] | None,  # noqa: A002
+    ) -> None: ...
+    def winograd(
+        self,
+        weights: WinogradWeights,
+        place: list[int],
+        table: NDArray[np.int32],
+        image: list[int],
+        padding: int,
+        rescale: Rescale,
         sum: tuple[int, int, tuple[float, float, float, int, int, int]] | None,  # noqa: A002
     ) -> None: ...
     def depthwise(

@@ -12,6 +12,7 @@
 #include "kernels/quantize/quantize.h"
 #include "kernels/requantize/requantize.h"
 #include "kernels/rows/rows.h"
+#include "kernels/winograd/weights.h"
 
 namespace halfeven::native {
 namespace {
@@ -75,6 +76,39 @@ void count_igemm(const std::string& isa_name, Isa isa, const Product& p) {
       weights.kernel()(part);
     }
   });
+}
+
+// One line of tiles: 4x24 results.
+void count_tiles(const std::string& isa_name, Isa isa) {
+  if (winograd_kernel(isa) == nullptr) return;
+  constexpr std::int64_t channels = 64, columns = 64, tiles = 6, width = tiles * winograd_out;
+  const std::vector<std::int8_t> codes = filled<std::int8_t>(columns * winograd_taps * channels);
+  const std::vector<std::int32_t> bias(columns, 7);
+  const std::vector<double> multiplier(columns, 1e-4);
+  const WinogradWeights weights({codes, columns, winograd_taps, channels, bias, multiplier}, isa);
+  const std::vector<std::uint8_t> x = filled<std::uint8_t>(winograd_in * (width + 2) * channels + 64);
+  std::vector<std::int32_t> offsets;
+  for (std::int64_t place = 0; place < winograd_places; ++place) {
+    for (std::int64_t tile = 0; tile < tiles; ++tile) {
+      const std::int64_t pixel = place / winograd_in * (width + 2) + tile * winograd_out + place % winograd_in;
+      offsets.push_back(static_cast<std::int32_t>(pixel * channels));
+    }
+  }
+  std::vector<std::uint8_t> out(size(winograd_out * width * columns));
+  AlignedBytes scratch(size(winograd_scratch_bytes(weights.depth(), tiles)));
+  WinogradTask task = weights.task();
+  task.input = x.data();
+  task.offsets = offsets.data();
+  task.tiles = tiles;
+  task.height = winograd_out;
+  task.width = width;
+  task.tile_end = tiles;
+  task.panel_end = weights.panels();
+  task.out = out.data();
+  task.out_stride = columns;
+  task.rule = {128, 0, 255};
+  task.scratch = scratch.data();
+  counted("3x3 by tiles, 4x24x64x64 " + isa_name, [&] { weights.kernel()(task); });
 }
 
 void count_depthwise(const std::string& isa_name, Isa isa) {
@@ -156,6 +190,7 @@ int main() {
     const std::string name(info.name);
     count_igemm(name, info.isa, {24, 64, 9, 64});
     count_igemm(name, info.isa, {48, 64, 1, 64});
+    count_tiles(name, info.isa);
     count_depthwise(name, info.isa);
     count_rows(name, info.isa);
     count_rounding(name, info.isa);

@@ -1,5 +1,5 @@
-// Every product and depthwise kernel that this build holds and this machine runs, without Python: sums and codes of
-// random and of extreme operands against plain loops. Prints how many comparisons differed.
+// Every product kernel, by tiles too, and every depthwise kernel that this build holds and this machine runs, without
+// Python: sums and codes of random and of extreme operands against plain loops. Prints how many comparisons differed.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -10,6 +10,7 @@
 #include "halfeven/requantize.hpp"
 #include "kernels/depthwise/weights.h"
 #include "kernels/igemm/weights.h"
+#include "kernels/winograd/weights.h"
 
 namespace halfeven::native {
 namespace {
@@ -42,6 +43,13 @@ void compare(const char* what, const char* isa, std::int64_t found, std::int64_t
 
 std::int64_t limited(std::int64_t q, const CodeRule& rule) {
   return std::clamp<std::int64_t>(q + rule.zero, rule.lo, rule.hi);
+}
+
+std::int64_t added_code(const SumWith& sum, std::int64_t row, std::int64_t column, std::int64_t code) {
+  const SumRule& rule = sum.rule;
+  const double other = sum.codes[row * sum.stride + column];
+  const double v = rule.a * static_cast<double>(code) + rule.b * other + rule.constant;
+  return limited(static_cast<std::int64_t>(std::nearbyint(v)), rule.code);
 }
 
 struct Scales {
@@ -162,12 +170,7 @@ class Product {
         std::int64_t expected = untouched;
         if (row >= task.row_begin && c < shape_.columns) {
           expected = scales_.code(sum(task, row, c), c, task.rule);
-          if (task.sum != nullptr) {
-            const SumRule& rule = task.sum->rule;
-            const double other = task.sum->codes[row * task.sum->stride + c];
-            const double v = rule.a * static_cast<double>(expected) + rule.b * other + rule.constant;
-            expected = limited(static_cast<std::int64_t>(std::nearbyint(v)), rule.code);
-          }
+          if (task.sum != nullptr) expected = added_code(*task.sum, row, c, expected);
         }
         compare(task.sum == nullptr ? "codes" : "added codes", name_, out[size(row * task.out_stride + c)], expected);
       }
@@ -218,6 +221,126 @@ void check_depthwise(const Shape& s, Isa isa, const char* name) {
   }
 }
 
+// Images whose border is pixels of zero points, and a 3x3 convolution of them by tiles.
+struct Images {
+  std::int64_t count, height, width, channels, columns;
+  bool extreme;
+};
+
+class Tiled {
+ public:
+  Tiled(const Images& s, Isa isa, const char* name)
+      : shape_(s),
+        name_(name),
+        codes_(filled<std::int8_t>(s.columns * winograd_taps * s.channels, -128, 127, s.extreme)),
+        bias_(filled<std::int32_t>(s.columns, -100000, 100000, s.extreme)),
+        scales_(s.columns, static_cast<double>(winograd_taps * s.channels) * (s.extreme ? 32000 : 9000)),
+        weights_({codes_, s.columns, winograd_taps, s.channels, bias_, scales_.real}, isa),
+        stride_(s.channels + 4 * between(0, 3)),
+        x_(filled<std::uint8_t>((s.count * s.height * s.width + 1) * stride_ + 64, 0, 255, s.extreme)),
+        other_(filled<std::uint8_t>(rows() * other_stride() + igemm_slack, 0, 255, false)) {
+    for (int y = 0; y < winograd_in; ++y) {
+      for (int x = 0; x < winograd_in; ++x) {
+        for (std::int64_t tile = 0; tile < tiles(); ++tile) {
+          const std::int64_t top = tile / across() % down() * winograd_out - 1;
+          const std::int64_t left = tile % across() * winograd_out - 1;
+          offsets_.push_back(static_cast<std::int32_t>(pixel(tile / (across() * down()), top + y, left + x)));
+        }
+      }
+    }
+  }
+
+  void check() {
+    WinogradTask task = weights_.task();
+    task.input = x_.data();
+    task.offsets = offsets_.data();
+    task.tiles = tiles();
+    task.height = shape_.height;
+    task.width = shape_.width;
+    task.tile_begin = between(0, tiles() - 1) / 2;
+    task.tile_end = tiles();
+    task.panel_end = weights_.panels();
+    task.rule = {static_cast<std::int32_t>(between(0, 255)), 3, 250};
+    AlignedBytes scratch(size(winograd_scratch_bytes(weights_.depth(), task.tile_end - task.tile_begin)));
+    task.scratch = scratch.data();
+    check_codes(task);
+    const SumWith sum{other_.data(), other_stride(), {0.75F, 20000.0F / 32768, -77.5F, {100, 0, 255}}};
+    task.sum = &sum;
+    check_codes(task);
+  }
+
+ private:
+  std::int64_t rows() const { return shape_.count * shape_.height * shape_.width; }
+  std::int64_t other_stride() const { return shape_.columns + 5; }
+  std::int64_t down() const { return (shape_.height + winograd_out - 1) / winograd_out; }
+  std::int64_t across() const { return (shape_.width + winograd_out - 1) / winograd_out; }
+  std::int64_t tiles() const { return shape_.count * down() * across(); }
+
+  // Byte of a pixel; what is outside is behind the last image.
+  std::int64_t pixel(std::int64_t image, std::int64_t y, std::int64_t x) const {
+    const bool inside = y >= 0 && y < shape_.height && x >= 0 && x < shape_.width;
+    return (inside ? (image * shape_.height + y) * shape_.width + x : rows()) * stride_;
+  }
+
+  std::int64_t sum(std::int64_t row, std::int64_t column) const {
+    const std::int64_t plane = shape_.height * shape_.width;
+    std::int64_t total = bias_[size(column)];
+    for (std::int64_t tap = 0; tap < winograd_taps; ++tap) {
+      const std::int64_t y = row % plane / shape_.width + tap / 3 - 1;
+      const std::int64_t at = pixel(row / plane, y, row % shape_.width + tap % 3 - 1);
+      const std::int8_t* w = codes_.data() + (column * winograd_taps + tap) * shape_.channels;
+      for (std::int64_t c = 0; c < shape_.channels; ++c) total += x_[size(at + c)] * w[c];
+    }
+    return total;
+  }
+
+  bool written(const WinogradTask& task, std::int64_t row) const {
+    const std::int64_t plane = shape_.height * shape_.width;
+    const std::int64_t line = row / plane * down() + row % plane / shape_.width / winograd_out;
+    return line * across() + row % shape_.width / winograd_out >= task.tile_begin;
+  }
+
+  void check_codes(WinogradTask task) {
+    constexpr std::uint8_t untouched = 0xa5;
+    task.out_stride = shape_.columns + 3;
+    std::vector<std::uint8_t> out(size(rows() * task.out_stride), untouched);
+    task.out = out.data();
+    weights_.kernel()(task);
+    for (std::int64_t row = 0; row < rows(); ++row) {
+      for (std::int64_t c = 0; c < task.out_stride; ++c) {
+        std::int64_t expected = untouched;
+        if (c < shape_.columns && written(task, row)) {
+          expected = scales_.code(sum(row, c), c, task.rule);
+          if (task.sum != nullptr) expected = added_code(*task.sum, row, c, expected);
+        }
+        compare("codes by tiles", name_, out[size(row * task.out_stride + c)], expected);
+      }
+    }
+  }
+
+  Images shape_;
+  const char* name_;
+  std::vector<std::int8_t> codes_;
+  std::vector<std::int32_t> bias_;
+  Scales scales_;
+  WinogradWeights weights_;
+  std::int64_t stride_;
+  std::vector<std::uint8_t> x_;
+  std::vector<std::uint8_t> other_;
+  std::vector<std::int32_t> offsets_;
+};
+
+void check_tiles(Isa isa, const char* name) {
+  if (winograd_kernel(isa) == nullptr) return;
+  for (const std::int64_t channels : {1, 16, 37, 130, 200}) {
+    for (const std::int64_t columns : {1, 16, 40}) {
+      const Images images{between(1, 2), between(1, 9), between(1, 9), channels, columns, between(0, 1) == 1};
+      Tiled(images, isa, name).check();
+    }
+  }
+  Tiled({1, 8, 12, 205, 32, true}, isa, name).check();  // the largest sums of codes of -128 that fit
+}
+
 void check(const IsaInfo& info) {
   for (const std::int64_t columns : {1, 15, 16, 33, 64, 100}) {
     for (const std::int64_t channels : {1, 4, 30, 64, 65, 200}) {
@@ -231,6 +354,7 @@ void check(const IsaInfo& info) {
     }
   }
   Product({35, 40, 16, 700, true}, info.isa, info.name.data()).check(false);  // more than one block of gathered rows
+  check_tiles(info.isa, info.name.data());
   for (const std::int64_t channels : {1, 7, 8, 32, 40, 64, 72, 130}) {
     for (const std::int64_t taps : {1, 3, 9, 25}) {
       for (const bool extreme : {false, true}) {

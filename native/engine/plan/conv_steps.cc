@@ -11,22 +11,11 @@ constexpr std::int64_t row_unit = 24;               // a multiple of every tile'
 constexpr std::int64_t cached_input = 384 << 10;    // of a block of rows, so that the second cache keeps it
 constexpr std::int64_t cached_weights = 300 << 10;  // from here on weights are walked once for many rows
 constexpr std::int64_t rows_of_small_weights = 96;
+constexpr std::int64_t rows_of_widened_weights = 384;  // a panel is widened once for so many
 constexpr std::int64_t items_wanted = 8;
 constexpr std::int64_t sum_rows = 24;
 
 std::int64_t rounded_up(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
-
-CodeRule code_rule(const Rescale& rescale) {
-  const RequantizeRule& rule = rescale.rule();
-  return {rule.zero_point, rule.range.qmin, rule.range.qmax};
-}
-
-void resolve(Gather& gather, std::span<const std::int64_t> places, TensorId x) {
-  const std::int64_t padding = places[static_cast<std::size_t>(gather.padding)] - places[static_cast<std::size_t>(x)];
-  for (std::int32_t& offset : gather.table) {
-    if (offset == outside) offset = static_cast<std::int32_t>(padding);
-  }
-}
 
 // Multiply-adds that take about as long as moving a byte.
 double macs_a_byte(const IgemmFormat& format) {
@@ -43,7 +32,8 @@ struct Cut {
 Cut cut_for(const PackedWeights& w, const ProductPlace& place, int threads) {
   const std::int64_t row_bytes = std::max<std::int64_t>(1, place.x_bytes / std::max<std::int64_t>(place.rows, 1));
   std::int64_t rows = std::max(row_unit, cached_input / row_bytes / row_unit * row_unit);
-  if (w.bytes() < cached_weights) rows = std::min(rows, rows_of_small_weights);
+  if (w.bytes() < cached_weights)
+    rows = std::min(rows, w.format().wide ? rows_of_widened_weights : rows_of_small_weights);
   if (threads == 1) return {rows, (place.rows + rows - 1) / rows, 1};
   rows = std::min(rows, std::max(row_unit, rounded_up((place.rows + items_wanted - 1) / items_wanted, row_unit)));
   constexpr std::int64_t few_rows = 400;
@@ -54,6 +44,18 @@ Cut cut_for(const PackedWeights& w, const ProductPlace& place, int threads) {
 }
 
 }  // namespace
+
+CodeRule code_rule(const Rescale& rescale) {
+  const RequantizeRule& rule = rescale.rule();
+  return {rule.zero_point, rule.range.qmin, rule.range.qmax};
+}
+
+void Gather::resolve(std::span<const std::int64_t> places, TensorId x) {
+  const std::int64_t at = places[static_cast<std::size_t>(padding)] - places[static_cast<std::size_t>(x)];
+  for (std::int32_t& offset : table) {
+    if (offset == outside) offset = static_cast<std::int32_t>(at);
+  }
+}
 
 ProductStep::ProductStep(std::shared_ptr<const PackedWeights> weights, const ProductPlace& place, Gather gather,
                          Finish finish, std::optional<SumOperand> sum, Isa isa)
@@ -75,7 +77,7 @@ std::vector<TensorId> ProductStep::reads() const {
 }
 
 void ProductStep::place(std::span<const std::int64_t> places) {
-  if (!gather_.table.empty()) resolve(gather_, places, place_.x);
+  if (!gather_.table.empty()) gather_.resolve(places, place_.x);
 }
 
 void ProductStep::run(const Frame& frame) const {
@@ -148,8 +150,6 @@ DepthwiseStep::DepthwiseStep(std::shared_ptr<const DepthwiseWeights> weights, co
       writer_(*finish_.rescale, Type::s32, Type::u8, isa) {
   finish_.in_kernel = finish_.in_kernel && weights_->writes_codes();
 }
-
-void DepthwiseStep::place(std::span<const std::int64_t> places) { resolve(gather_, places, place_.x); }
 
 void DepthwiseStep::run(const Frame& frame) const {
   const double macs = static_cast<double>(place_.rows * weights_->channels() * weights_->taps());

@@ -28,7 +28,11 @@ struct Gather {
   TensorId padding;
 
   std::int64_t bytes() const { return std::ssize(table) * std::int64_t{sizeof(std::int32_t)}; }
+  // From `x`, once every tensor has its place.
+  void resolve(std::span<const std::int64_t> places, TensorId x);
 };
+
+CodeRule code_rule(const Rescale& rescale);
 
 struct ProductPlace {
   TensorId x;
@@ -84,7 +88,7 @@ class DepthwiseStep : public Step {
   std::vector<TensorId> reads() const override { return {place_.x, gather_.padding}; }
   std::vector<TensorId> writes() const override { return {place_.y}; }
   std::int64_t table_bytes() const override { return gather_.bytes(); }
-  void place(std::span<const std::int64_t> places) override;
+  void place(std::span<const std::int64_t> places) override { gather_.resolve(places, place_.x); }
 
  private:
   void run_sums(const DepthwiseTask& part) const;

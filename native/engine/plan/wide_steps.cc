@@ -11,11 +11,6 @@ namespace {
 constexpr std::int64_t sum_rows = 24;
 constexpr std::int64_t cached_input = 256 << 10;  // of a block of rows, so that the second cache keeps it
 
-CodeRule code_rule(const Rescale& rescale) {
-  const RequantizeRule& rule = rescale.rule();
-  return {rule.zero_point, rule.range.qmin, rule.range.qmax};
-}
-
 }  // namespace
 
 WideProductStep::WideProductStep(std::shared_ptr<const WideWeights> weights, const ProductPlace& place, Gather gather,

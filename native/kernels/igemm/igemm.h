@@ -21,10 +21,9 @@ struct IgemmPanel {
   std::int64_t offset;
 };
 
-// How a kernel wants the weights of a panel: as s8 [k / 4][column][4], or widened to s16 [k / 2][column][2]; for tiles,
-// 16 columns behind the other.
+// How a kernel wants the weights of a panel: [k / 4][column][4]; for tiles, 16 columns behind the other.
 struct IgemmFormat {
-  bool wide;
+  bool wide;          // whether it widens rows and weights to 16 bits, in its scratch
   int vectors;        // at most, in a panel
   bool writes_codes;  // whether it can rescale; else it gives sums
   bool tiles;         // whether depths are taken 64 at a time
@@ -43,7 +42,7 @@ inline constexpr std::int64_t igemm_slack = igemm_tile_depth;  // may be read be
 
 // How many rows a kernel gathers in its scratch at a time, a multiple of its tiles' rows; `depth` of all taps together.
 constexpr std::int64_t igemm_gathered_rows(const IgemmFormat& format, std::int64_t depth) {
-  const std::int64_t bytes = format.wide ? 128 << 10 : 256 << 10;
+  const std::int64_t bytes = format.wide ? 512 << 10 : 256 << 10;
   const std::int64_t unit = format.wide ? 6 : 32;
   const std::int64_t row =
       format.wide ? 2 * depth : (depth + igemm_tile_depth - 1) / igemm_tile_depth * igemm_tile_depth;
@@ -54,7 +53,7 @@ constexpr std::int64_t igemm_gathered_rows(const IgemmFormat& format, std::int64
 // Bytes that a kernel needs beside its task.
 constexpr std::int64_t igemm_scratch_bytes(const IgemmFormat& format, std::int64_t depth) {
   const std::int64_t rows = igemm_gathered_rows(format, depth);
-  if (format.wide) return rows * depth * 2;
+  if (format.wide) return (rows + igemm_lanes) * depth * 2;
   if (!format.tiles) return 0;
   return rows * ((depth + igemm_tile_depth - 1) / igemm_tile_depth * igemm_tile_depth) + igemm_slack;
 }

@@ -47,14 +47,12 @@ void pack_rows(const std::uint8_t* from, std::int64_t channel, std::int64_t colu
 }
 
 // Channels [first, last) under one tap of one panel, one after the other.
-template <class Word>
 void pack_each(const WeightCodes& codes, const std::uint8_t* from, std::int64_t columns, std::int64_t first,
-               std::int64_t last, std::int64_t width, Word* out) {
-  constexpr std::int64_t group = 4 / sizeof(Word);
+               std::int64_t last, std::int64_t width, std::uint8_t* out) {
   for (std::int64_t j = 0; j < columns; ++j) {
     for (std::int64_t k = first; k < last; ++k) {
-      const std::uint8_t byte = static_cast<std::uint8_t>(from[j * codes.column + k * codes.channel] ^ codes.flip);
-      out[(k / group * width + j) * group + k % group] = static_cast<Word>(static_cast<std::int8_t>(byte));
+      const std::uint8_t code = from[j * codes.column + k * codes.channel];
+      out[(k / 4 * width + j) * 4 + k % 4] = static_cast<std::uint8_t>(code ^ codes.flip);
     }
   }
 }
@@ -81,9 +79,7 @@ WeightLayout::WeightLayout(std::int64_t columns, std::int64_t taps, std::int64_t
 
 std::int64_t WeightLayout::bytes() const { return rounded_columns_ * column_bytes() + vector_bytes; }
 
-std::int64_t WeightLayout::column_bytes() const {
-  return packed_depth() * (format_.wide ? 2 : 1) + (format_.made_signed ? 4 : 0);
-}
+std::int64_t WeightLayout::column_bytes() const { return packed_depth() + (format_.made_signed ? 4 : 0); }
 
 IgemmTask WeightLayout::task() const {
   IgemmTask task{};
@@ -99,30 +95,25 @@ namespace {
 // Columns [first, first + width) behind each other, those that there are; the rest is 0.
 void pack_columns(const WeightLayout& layout, const WeightCodes& codes, std::int64_t first, std::int64_t width,
                   std::uint8_t* packed) {
-  const bool wide = layout.format().wide;
   const std::int64_t columns = std::min(width, layout.columns() - first);
   const std::int64_t channels = layout.channels();
-  const std::int64_t tap_bytes = layout.depth() * width * (wide ? 2 : 1);
-  const std::int64_t beyond = layout.packed_depth() * width * (wide ? 2 : 1) - layout.taps() * tap_bytes;
+  const std::int64_t tap_bytes = layout.depth() * width;
+  const std::int64_t beyond = layout.packed_depth() * width - layout.taps() * tap_bytes;
   std::memset(packed + layout.taps() * tap_bytes, 0, static_cast<std::size_t>(beyond));
-  const std::int64_t groups = wide ? 0 : channels / 4;
+  const std::int64_t groups = channels / 4;
   const std::uint32_t flips = 0x01010101U * codes.flip;
   for (std::int64_t tap = 0; tap < layout.taps(); ++tap) {
     const std::uint8_t* from = codes.codes + first * codes.column + tap * codes.tap;
     std::uint8_t* out = packed + tap * tap_bytes;
     if (columns < width || channels < layout.depth()) std::memset(out, 0, static_cast<std::size_t>(tap_bytes));
-    if (wide) {
-      pack_each(codes, from, columns, 0, channels, width, reinterpret_cast<std::int16_t*>(out));
-      continue;
-    }
     if (codes.channel == 1) {
       pack_words(from, codes.column, columns, groups, width, flips, out);
     } else if (codes.column == 1) {
       pack_rows(from, codes.channel, columns, groups, width, codes.flip, out);
     } else {
-      pack_each(codes, from, columns, 0, 4 * groups, width, reinterpret_cast<std::int8_t*>(out));
+      pack_each(codes, from, columns, 0, 4 * groups, width, out);
     }
-    pack_each(codes, from, columns, 4 * groups, channels, width, reinterpret_cast<std::int8_t*>(out));
+    pack_each(codes, from, columns, 4 * groups, channels, width, out);
   }
 }
 

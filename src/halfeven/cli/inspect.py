@@ -36,13 +36,13 @@ def command(
     if wide:
         out.print(_ports(loaded))
     else:
-        out.print(lines(_port_cells(loaded)))
+        out.print(lines(_port_cells(loaded)), markup=False)
     if full:
-        out.print(str(loaded.program))
+        out.print(str(loaded.program), markup=False)
     elif wide:
         out.print(_layers(loaded))
     else:
-        out.print(lines(_layer_cells(loaded)))
+        out.print(lines(_layer_cells(loaded)), markup=False)
     print_float_parts(loaded)
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from halfeven import _native
-from halfeven.execute.plan import tables
+from halfeven.execute.plan import tables, winograd
 from halfeven.execute.plan.folded import doubles, folded_bias, rescaled_in_kernel, stored, stored_rescale, sum_rule
 from halfeven.execute.plan.layout import Held, Shape, last_axis
 from halfeven.execute.plan.stage import BYTES, NO_TABLE, Stage
 from halfeven.ir.instructions import Add, Conv, Linear
 from halfeven.numerics.multiplier import Multiplier
 
+Packed = TypeVar("Packed", _native.ProductWeights, _native.WinogradWeights)
 MOST_TAPS = 64  # of those that the depthwise kernels take runs of pixels under
 Sum = tuple[int, int, tuple[float, float, float, int, int, int]]
 
@@ -36,12 +37,12 @@ def _flat(a: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(a).reshape(-1)
 
 
-def _pack(i: Conv | Linear, w: NDArray[np.int8], x: Held, part: slice) -> _native.ProductWeights:
+def _pack(i: Conv | Linear, w: NDArray[np.int8], x: Held, part: slice, kind: type[Packed]) -> Packed:
     """Columns ``part`` of weights [columns][taps][channels]."""
     zero = stored(i.x_zero, x.dtype)
     bias = folded_bias(i.bias, w.sum(axis=(1, 2), dtype=np.int64), zero)
     m = doubles(i.rescale.multiplier, len(w))
-    return _native.ProductWeights(_flat(w[part]), w.shape[1], w.shape[2], bias[part], np.ascontiguousarray(m[part]))
+    return kind(_flat(w[part]), w.shape[1], w.shape[2], bias[part], np.ascontiguousarray(m[part]))
 
 
 def _group_multiplier(m: Multiplier, part: slice) -> Multiplier:
@@ -71,17 +72,35 @@ def emit_conv(stage: Stage, i: Conv, x: Held, other: tuple[Held, Add, bool] | No
     table = tables.window_table(x, i.window, shape[2:]) if not pointwise or depthwise else NO_TABLE
     if depthwise:
         return _emit_depthwise(stage, i, (x, y), codes[:, 0], table)
+    tiles = winograd.tiles_of(i, x, y.shape, codes)
+    if tiles is not None:
+        return _emit_winograd(stage, i, (x, y), codes, tiles, _sum_of(i, other))
     columns = len(w) // i.group
     for g in range(i.group):
         part = slice(g * columns, (g + 1) * columns)
         key = i, g, x.dtype
         if key not in stage.weights:
-            stage.weights[key] = _pack(i, codes.transpose(0, 2, 1), x, part)
+            stage.weights[key] = _pack(i, codes.transpose(0, 2, 1), x, part, _native.ProductWeights)
         how = stored_rescale(_group_multiplier(i.rescale.multiplier, part), i.rescale.target, i.rescale.method)
         place = [x.id, x.nbytes, g * w.shape[1], y.id, y.stride, g * columns, y.rows]
         in_kernel = rescaled_in_kernel(i.rescale, i.accumulator)
         stage.plan.product(stage.weights[key], place, table, x.stride, padding, how, in_kernel, _sum_of(i, other))
         stage.steps.append(f"Conv{'+Add' if other else ''} {i.name}")
+    return y
+
+
+def _emit_winograd(
+    stage: Stage, i: Conv, ends: tuple[Held, Held], codes: NDArray[np.int8], table: NDArray[np.int32], other: Sum | None
+) -> Held:
+    x, y = ends
+    key = i, "winograd", x.dtype
+    if key not in stage.weights:
+        stage.weights[key] = _pack(i, codes.transpose(0, 2, 1), x, slice(None), _native.WinogradWeights)
+    how = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
+    place = [x.id, x.nbytes, 0, y.id, y.stride, 0, y.rows]
+    padding = stage.padding(stored(i.x_zero, x.dtype), x.stride)
+    stage.plan.winograd(stage.weights[key], place, table, list(y.shape[2:]), padding, how, other)
+    stage.steps.append(f"ConvByTiles{'+Add' if other else ''} {i.name}")
     return y
 
 
@@ -135,7 +154,7 @@ def take_linear(i: Linear, stage: Stage) -> bool:
     y = stage.tensor((*shape[:-1], w.shape[1]), last_axis(shape), i.rescale.target.qtype.storage)
     key = i, 0, x.dtype
     if key not in stage.weights:
-        stage.weights[key] = _pack(i, np.ascontiguousarray(w.T)[:, None, :], x, slice(None))
+        stage.weights[key] = _pack(i, np.ascontiguousarray(w.T)[:, None, :], x, slice(None), _native.ProductWeights)
     how = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
     place = [x.id, x.nbytes, 0, y.id, y.stride, 0, y.rows]
     in_kernel = rescaled_in_kernel(i.rescale, i.accumulator)
