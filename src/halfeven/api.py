@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
-from halfeven.errors import DataError, ModelError, ParameterError, UnavailableError
+from halfeven.errors import DataError, NotQuantizedError, ParameterError, UnavailableError
 from halfeven.execute import run as execute
 from halfeven.execute.boundary import codes_input, deliver, quantized_at_once, real_input, rooms
 from halfeven.execute.engine import Engine
@@ -349,7 +349,7 @@ def quantize_model(
     weight_group: int | None = None,
     config: Config | None = None,
     method: RangeChoice | str | None = None,
-    algorithms: Iterable[Algorithm | str] | str = (),
+    algorithms: Iterable[Algorithm | str] | str | None = None,
     boundary: Boundary = "float",
     search: MixedPrecision | None = None,
     profile: str | Profile = JOURNEY6,
@@ -371,8 +371,9 @@ def quantize_model(
         the operators that read it), "symmetric" (the same with symmetric codes alone), "max",
         "percentile", "kl", "mse", or a Method, BestOf or BestModel with its own
         options.
-    algorithms : accuracy algorithms, or their names, such as ``["bias-correction"]``; what each did stands in
-        ``model.ptq.algorithms``.
+    algorithms : accuracy algorithms, or their names, such as ``["bias-correction"]``; None for second-order rounding
+        and bias correction, "none" or () for none. What each did, which stays where samples that it has not seen come
+        nearer to float, stands in ``model.ptq.algorithms``.
     boundary : what the model takes and gives: "float" values, behind which it has codes; the integer "codes", as a
         board sees them; or values that are left "unquantized": an output comes in float32 straight from the last
         product's sums. One for all, or a dict by name of input and output.
@@ -441,7 +442,7 @@ def load(
         simplify(model)
     named = metadata(model).get("halfeven.profile", ONNXRUNTIME.name)
     if not any(node.op_type in QUANTIZED for node in model.graph):
-        raise ModelError(
+        raise NotQuantizedError(
             f"{_source(path)}: no QuantizeLinear or DequantizeLinear in it: a float model is made integer by quantize",
             source=_source(path),
         )

@@ -7,6 +7,7 @@
     ├── NotANumberError (ValueError)   NaN has no code; .tensor .count
     ├── AccumulatorError (ValueError)  a sum or bias that its integer width cannot hold
     ├── ModelError                     an ONNX file that cannot be read, or does not mean anything; .source .node
+    │   └── NotQuantizedError          a float model where a quantized one was expected
     ├── DataError                      samples of the wrong name, shape or type; .source
     ├── UnsupportedError               a node or option we do not lower, under ``strict``; .nodes
     ├── ResourceError (MemoryError)    a run that needs more memory than there is; .needed_bytes .available_bytes
@@ -50,6 +51,10 @@ class ModelError(HalfevenError):
         self.source = source
         self.node = node
         super().__init__(message)
+
+
+class NotQuantizedError(ModelError):
+    """A float model where a quantized one was expected."""
 
 
 class DataError(HalfevenError):

@@ -450,7 +450,7 @@ def test_the_float_model_is_not_overwritten(
 def test_devices_are_not_replaced(quantized: Path) -> None:
     with pytest.raises(he.errors.ModelError, match="not a regular file"):
         he.load(quantized).save("/dev/null")
-    with pytest.raises(he.errors.DataError, match="not a regular file"):
+    with pytest.raises(he.errors.ParameterError, match="not a regular file"):
         write_npz(Path("/dev/null"), {"y": np.zeros(1)})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import small_models
 
@@ -124,3 +126,127 @@ def test_inspect_fits_a_narrow_terminal(
     for word in ("|acc| <=", "reads image_quantized", "zero point 0", "multiplier"):
         assert word in shown
     assert "|acc| <=" in wide
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    """A folder with a float model, its data, and the model quantized from it."""
+    model = small_models.saved(small_models.cnn(), tmp_path / "cnn.onnx")
+    np.savez(tmp_path / "data.npz", image=small_models.images(4))
+    api.quantize_model(model, tmp_path / "data.npz", method="max").save(tmp_path / "q.onnx")
+    return tmp_path
+
+
+OVERWRITING = {
+    "the model by its outputs": ("run", "q.onnx", "--input", "data.npz", "-o", "q.onnx"),
+    "the inputs by the outputs": ("run", "q.onnx", "--input", "data.npz", "-o", "./data.npz"),
+    "the float model": ("quantize", "cnn.onnx", "--data", "data.npz", "-o", "cnn.onnx"),
+    "the data": ("quantize", "cnn.onnx", "--data", "data.npz", "-o", "data.npz"),
+    "the data, by a link": ("quantize", "cnn.onnx", "--data", "data.npz", "-o", "link"),
+    "a model by a report": ("compare", "cnn.onnx", "q.onnx", "--data", "data.npz", "--html", "q.onnx"),
+    "one report by the other": ("compare", "cnn.onnx", "q.onnx", "--data", "data.npz", "--html", "r", "--csv", "r"),
+}
+
+
+@pytest.mark.parametrize("arguments", OVERWRITING.values(), ids=OVERWRITING.keys())
+def test_nothing_takes_the_place_of_what_it_is_made_from(
+    arguments: tuple[str, ...],
+    good: Path,
+    halfeven: Halfeven,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(good)
+    (good / "link").symlink_to(good / "data.npz")
+    before = {path.name: path.read_bytes() for path in good.iterdir()}
+    assert halfeven(*arguments) == 2
+    assert "name another file for the result" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in good.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_before_any_work(
+    good: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def access(path: object, mode: int) -> bool:
+        return mode != os.W_OK or Path(str(path)) != good / "locked"
+
+    monkeypatch.setattr(os, "access", access)  # tests may run as root, who may write anywhere
+    (good / "locked").mkdir()
+    model, data, out = good / "cnn.onnx", good / "data.npz", good / "locked" / "out"
+    for arguments in (
+        ("quantize", model, "--data", data, "-o", out),
+        ("run", good / "q.onnx", "--input", data, "-o", out),
+        ("compare", model, good / "q.onnx", "--data", data, "--csv", out),
+    ):
+        assert halfeven(*arguments) == 2
+        assert (
+            capsys.readouterr().err == f"halfeven: {out}: the folder {out.parent} is read-only: name a file elsewhere\n"
+        )
+
+
+def test_swapped_models_are_told_apart(good: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]) -> None:
+    assert halfeven("compare", good / "q.onnx", good / "cnn.onnx", "--data", good / "data.npz") == 2
+    assert "name the float model first" in capsys.readouterr().err
+    assert halfeven("compare", good / "cnn.onnx", good / "cnn.onnx", "--data", good / "data.npz") == 2
+    assert "no QuantizeLinear or DequantizeLinear in it" in capsys.readouterr().err
+
+
+def test_names_that_look_like_markup_are_only_names(
+    tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = small_models.cnn()
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.name = f"{value.name}[red]:smile:[/]"
+    model.graph.node[0].input[0], model.graph.node[-1].output[0] = model.graph.input[0].name, model.graph.output[0].name
+    path = small_models.saved(model, tmp_path / "[b]net[dim].onnx")
+    np.save(tmp_path / "x.npy", small_models.images(4))
+    out = tmp_path / "q[red].onnx"
+    assert halfeven("quantize", path, "--data", tmp_path / "x.npy", "-o", out) == 0
+    assert "[b]net[dim].onnx" in capsys.readouterr().out
+    for command in ("inspect", "verify", "bench"):
+        assert halfeven(command, out, *(("--seconds", "0.01") if command == "bench" else ())) == 0
+        said = capsys.readouterr().out
+        assert command == "verify" or "image[red]:smile:[/]" in said
+
+
+def test_results_have_the_permissions_of_ordinary_files(good: Path, halfeven: Halfeven) -> None:
+    old = os.umask(0o022)
+    try:
+        files = ("--input", good / "data.npz", "-o", good / "y.npz")
+        assert halfeven("run", good / "q.onnx", *files) == 0
+        assert (good / "y.npz").stat().st_mode & 0o777 == 0o644
+        (good / "y.npz").chmod(0o600)
+        assert halfeven("run", good / "q.onnx", *files) == 0
+        assert (good / "y.npz").stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(old)
+
+
+def test_a_float_model_with_infinite_weights_can_be_held_against(good: Path, halfeven: Halfeven) -> None:
+    broken = small_models.cnn()
+    weight = next(t for t in broken.graph.initializer if t.name == "w3")
+    array = onnx.numpy_helper.to_array(weight).copy()
+    array[0, 0] = np.inf
+    weight.CopyFrom(onnx.numpy_helper.from_array(array, "w3"))
+    path = small_models.saved(broken, good / "inf.onnx")
+    assert halfeven("compare", path, good / "q.onnx", "--data", good / "data.npz", "--no-speed") in (0, 2)
+
+
+WRONG_WORDS = {
+    "a boundary without its name": (("--boundary", "=codes"), "a name is missing before '='"),
+    "a boundary of no port": (("--boundary", "imag=codes"), "no input or output 'imag': 'image' is near it"),
+    "a type of activations": (("--activations", "int9"), "activations can be int8, uint8, int16 or uint16, not int9"),
+    "a type of weights": (("--weights", "float16"), "weights can be int4, int8 or int16, not float16"),
+}
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG_WORDS.values(), ids=WRONG_WORDS.keys())
+def test_a_wrong_word_is_answered_with_the_right_ones(
+    options: tuple[str, ...], words: str, good: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = (good / "cnn.onnx", "--data", good / "data.npz", "-o", good / "new.onnx")
+    assert halfeven("quantize", *files, *options) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert not (good / "new.onnx").exists()

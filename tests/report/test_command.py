@@ -67,7 +67,10 @@ def test_another_profile_is_other_arithmetic(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("int8.onnx", "cnn.onnx", "--data", "data.npz"), "cnn.onnx: no QuantizeLinear"),
+        (
+            ("int8.onnx", "cnn.onnx", "--data", "data.npz"),
+            "cnn.onnx: is the float model, and int8.onnx the quantized one",
+        ),
         (("int8.onnx", "int8.onnx", "--data", "data.npz"), "int8.onnx: is quantized itself"),
         (("cnn.onnx", "int8.onnx", "--data", "none.npz"), "none.npz: no such file or folder"),
         (("none.onnx", "int8.onnx", "--data", "data.npz"), "none.onnx"),

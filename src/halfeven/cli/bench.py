@@ -43,7 +43,7 @@ def command(
     found = loaded.bench(feeds, shapes=shapes, threads=threads, against=names, seconds=seconds)
     out = console.out()
     for line in (f"{model}", *summary_lines(found)):
-        out.print(line, markup=False)
+        out.print(line)
     _print(f"one run, {len(found.own.rounds_s)} rounds", ENGINE_COLUMNS, engine_rows(found))
     if layers:
         _print("slowest layers", LAYER_COLUMNS, layer_rows(found, layers))

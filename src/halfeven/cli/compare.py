@@ -9,7 +9,8 @@ import typer
 
 from halfeven import api
 from halfeven.cli import console
-from halfeven.cli.options import Debug, Profile, given_path
+from halfeven.cli.options import Debug, Profile, check_apart, given_path
+from halfeven.errors import ModelError, NotQuantizedError
 from halfeven.ptq.difference import Measure
 from halfeven.report.sensitivity import Trial
 from halfeven.report.sensitivity.found import FORWARD
@@ -50,8 +51,11 @@ def command(
 ) -> None:
     """Compare a quantized model with its float model layer by layer, and say what to do about the errors."""
     for place in filter(None, (html, csv)):
+        check_apart(place, {"the float model": float_model, "the quantized model": model, "the data": data})
         check_place(place)
-    loaded = api.load(model, profile)
+    if html is not None and csv is not None:
+        check_apart(csv, {"the file of --html": html})
+    loaded = _quantized(float_model, model, profile)
     with console.progress("comparing") as progress:
         found = loaded.compare(float_model, data, limit=limit, speed=speed, progress=progress)
     if sensitivity or leave_out:
@@ -60,7 +64,7 @@ def command(
             several = min(limit or sensitivity_samples, sensitivity_samples)
             measured = loaded.sensitivity(float_model, data, trials=trials, limit=several, progress=progress)
         if measured.interrupted:
-            console.out().print(sensitivity_text(measured, SHOWN, measure=metric), markup=False)
+            console.out().print(sensitivity_text(measured, SHOWN, measure=metric))
             raise KeyboardInterrupt
         found = found.with_sensitivity(measured)
     if csv is not None:
@@ -69,12 +73,31 @@ def command(
         found.to_html(html)
     out = console.out()
     rows = found.rows if full else worst_rows(found, SHOWN)
-    out.print(text(found, rows), markup=False)
+    out.print(text(found, rows))
     if len(rows) < len(found.rows):
         out.print(
             f"{len(rows)} of {len(found.rows)} layers shown, those with the largest errors alone: --full shows all"
         )
     if found.sensitivity is not None:
-        out.print(f"\n{sensitivity_text(found.sensitivity, None if full else SHOWN, measure=metric)}", markup=False)
+        out.print(f"\n{sensitivity_text(found.sensitivity, None if full else SHOWN, measure=metric)}")
     for path in filter(None, (csv, html)):
-        out.print(f"written: {path}", markup=False)
+        out.print(f"written: {path}")
+
+
+def _quantized(float_model: Path, model: Path, profile: str | None) -> api.QuantizedModel:
+    """The second model; an error that says so where it is the first that is quantized."""
+    try:
+        return api.load(model, profile)
+    except NotQuantizedError as error:
+        if not _is_quantized(float_model):
+            raise
+        swapped = f"{model}: is the float model, and {float_model} the quantized one: name the float model first"
+        raise NotQuantizedError(swapped) from error
+
+
+def _is_quantized(path: Path) -> bool:
+    try:
+        api.load(path)
+    except ModelError:
+        return False
+    return True

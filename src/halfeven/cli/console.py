@@ -19,8 +19,9 @@ SHORT_S = 2.0
 
 
 def out() -> Console:
-    """Stdout; wide enough for a table when it is not a terminal."""
-    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False, width=None if sys.stdout.isatty() else 160)
+    """Stdout; wide enough for a table when it is not a terminal. Names from files are shown as they are."""
+    terminal = sys.stdout.isatty()
+    return Console(soft_wrap=not terminal, highlight=False, markup=False, emoji=False, width=None if terminal else 160)
 
 
 def table(title: str, *columns: str) -> Table:

@@ -36,13 +36,13 @@ def command(
     if wide:
         out.print(_ports(loaded))
     else:
-        out.print(lines(_port_cells(loaded)), markup=False)
+        out.print(lines(_port_cells(loaded)))
     if full:
-        out.print(str(loaded.program), markup=False)
+        out.print(str(loaded.program))
     elif wide:
         out.print(_layers(loaded))
     else:
-        out.print(lines(_layer_cells(loaded)), markup=False)
+        out.print(lines(_layer_cells(loaded)))
     print_float_parts(loaded)
 
 

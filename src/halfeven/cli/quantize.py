@@ -12,7 +12,7 @@ import typer
 from halfeven import api
 from halfeven.cli import console
 from halfeven.cli.complain import complain
-from halfeven.cli.options import Debug, given_path
+from halfeven.cli.options import Debug, check_apart, given_path
 from halfeven.cli.summary import print_quantized
 from halfeven.errors import ParameterError
 from halfeven.ptq.algorithms.names import NAMED
@@ -56,9 +56,13 @@ def command(
         ),
     ] = None,
     algorithms: Annotated[
-        str,
-        typer.Option(metavar="NAME,NAME", help="Accuracy algorithms: " + ", ".join(NAMED) + ".", show_default="none"),
-    ] = "",
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME",
+            help="Accuracy algorithms: none, or some of " + ", ".join(NAMED) + ".",
+            show_default="second-order-rounding,bias-correction",
+        ),
+    ] = None,
     boundary: Annotated[
         list[str] | None,
         typer.Option(
@@ -104,18 +108,22 @@ def command(
         "method": method,
         "config": config,
         "boundary": _boundary(boundary or []),
-        "algorithms": [name.strip() for name in algorithms.split(",") if name.strip()],
+        "algorithms": None if algorithms is None else [name.strip() for name in algorithms.split(",")],
     }
     if print_config:
         plan = api.plan_quantization(model, **options)
-        console.out().print(str(plan), markup=False)
+        console.out().print(str(plan))
         warn(plan.warnings)
         return
     if data is None or output is None:
         raise ParameterError(f"{'--data' if data is None else '--output'} is missing: --print-config alone needs none")
-    if output.exists() and output.samefile(model):
-        raise ParameterError(f"{output}: is the float model itself: name another file for the result")
+    check_apart(output, {"the float model itself": model, "the calibration data": data, "the configuration": config})
     check_place(output)
+    if save_config is not None:
+        check_apart(
+            save_config, {"the float model": model, "the calibration data": data, "the quantized model": output}
+        )
+        check_place(save_config)
     limits = dict(zip(OPTIONS, (min_sqnr, min_cosine, max_wide, max_bytes), strict=True))
     search = _search(limits, time_limit, save_config)
     with console.progress("calibrating") as progress:
@@ -134,9 +142,9 @@ def command(
     warn(quantized.ptq.warnings if quantized.ptq else ())
     print_quantized(quantized, model, output)
     if quantized.search is not None:
-        console.out().print(str(quantized.search), markup=False)
+        console.out().print(str(quantized.search))
         if save_config is not None:
-            console.out().print(f"written: {save_config}", markup=False)
+            console.out().print(f"written: {save_config}")
         if not quantized.search.reached:
             raise typer.Exit(1)
 
@@ -146,6 +154,8 @@ def _boundary(given: Sequence[str]) -> str | dict[str, str]:
     named = dict(text.rpartition("=")[::2] for text in given)
     if "" not in named:
         return named or "float"
+    if any("=" in text and text.rpartition("=")[0] == "" for text in given):
+        raise ParameterError("--boundary takes FORM or NAME=FORM, and a name is missing before '='")
     if len(given) > 1:
         raise ParameterError(f"--boundary {named['']} is for all: give it alone, or NAME=FORM for each")
     return named[""]
@@ -160,8 +170,6 @@ def _search(limits: Mapping[str, Any], time_limit: float | None, save_config: Pa
                 f"{option} belongs to a search: give --min-sqnr, --min-cosine, --max-wide or --max-bytes"
             )
         return None
-    if save_config is not None:
-        check_place(save_config)
     try:
         return MixedPrecision(**limits, seconds=time_limit)
     except ParameterError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -15,8 +13,9 @@ from numpy.typing import NDArray
 from halfeven import api
 from halfeven.cli import console
 from halfeven.cli.complain import one_line
-from halfeven.cli.options import Debug, ModelPath, Profile, Threads
+from halfeven.cli.options import Debug, ModelPath, Profile, Threads, check_apart
 from halfeven.errors import DataError
+from halfeven.report.whole_file import check_place, whole_file
 
 
 def command(
@@ -32,6 +31,8 @@ def command(
     debug: Debug = False,  # noqa: ARG001  read by main
 ) -> None:
     """Run a quantized model."""
+    check_apart(output, {"the model itself": model, "the file of the inputs": inputs})
+    check_place(output)
     loaded = api.load(model, profile)
     feeds = read_npz(inputs)
     run = loaded.run_codes if codes else loaded.run
@@ -57,19 +58,8 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 def write_npz(path: Path, values: dict[str, NDArray[Any]]) -> None:
     """Write a .npz, whole or not at all."""
-    folder = path.resolve().parent
-    if not folder.is_dir():
-        raise DataError(f"{path}: there is no folder {folder}: create it first")
-    if path.exists() and not path.is_file():
-        raise DataError(f"{path}: is not a regular file: name another to write")
-    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            _write_members(file, values)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file:
+        _write_members(file, values)
 
 
 def _write_members(file: IO[bytes], values: dict[str, NDArray[Any]]) -> None:

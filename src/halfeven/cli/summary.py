@@ -24,7 +24,7 @@ def print_quantized(model: QuantizedModel, source: Path, output: Path) -> None:
         methods = Counter(row.method for row in result.ranges).most_common()
         out.print(f"{len(result.ranges)} ranges: " + ", ".join(f"{n} by {method}" for method, n in methods))
         for report in result.algorithms:
-            out.print(str(report), markup=False)
+            out.print(str(report))
         out.print(f"calibrated on {result.samples} samples, profile {model.profile.name}")
     kinds = Counter(type(i).__name__ for i in model.program)
     out.print(f"{len(model.program)} instructions: " + ", ".join(f"{n} {k}" for k, n in kinds.most_common()))
@@ -34,7 +34,7 @@ def print_quantized(model: QuantizedModel, source: Path, output: Path) -> None:
     )
     print_float_parts(model)
     before, after = (console.size(file_bytes(path)) for path in (source, output))
-    out.print(f"{source} {before} -> {output} {after}", markup=False)
+    out.print(f"{source} {before} -> {output} {after}")
 
 
 def print_float_parts(model: QuantizedModel) -> None:

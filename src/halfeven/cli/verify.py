@@ -69,7 +69,7 @@ def command(
     for line in wrong:
         complain(line)
     if dumped is not None and not wrong:
-        console.out().print(f"outputs of {found.samples} sample(s): as in {against}", markup=False)
+        console.out().print(f"outputs of {found.samples} sample(s): as in {against}")
     if wrong or not found.equal:
         raise typer.Exit(1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,22 +75,31 @@ def check_equal(
     DataError
         If a sample does not fit the models.
     """
-    a, b = _session(original, "the original model"), _session(cleaned, "the cleaned model")
-    reordered = _Lazy(original)
-    names = [output.name for output in a.get_outputs()]
-    if names != [output.name for output in b.get_outputs()]:
+    samples = list(feeds)
+    names, expected = _outputs(original, "the original model", samples)
+    others, found = _outputs(cleaned, "the cleaned model", samples)
+    if names != others:
         raise model_error(f"the cleaned model has other outputs than the original, which has {', '.join(names)}")
-    errors, rounding, sizes, count = np.zeros(len(names)), np.zeros(len(names)), np.zeros(len(names)), 0
-    for count, feed in enumerate(feeds, start=1):
-        expected = _run(a, feed, count)
-        error, size = _largest(expected, _run(b, feed, count))
+    reordered = _Lazy(original)
+    errors, rounding, sizes = np.zeros(len(names)), np.zeros(len(names)), np.zeros(len(names))
+    for count, (feed, a, b) in enumerate(zip(samples, expected, found, strict=True), start=1):
+        error, size = _largest(a, b)
         errors, sizes = np.maximum(errors, error), np.maximum(sizes, size)
         if np.any(error > tolerance * sizes):
-            rounding = np.maximum(rounding, _largest(expected, _run(reordered.session, feed, count))[0])
+            rounding = np.maximum(rounding, _largest(a, _run(reordered.session, feed, count))[0])
     # over all samples: one blank picture, whose outputs are all but zero, says nothing about relative errors
     relative = _relative(errors, sizes)
     worst = int(relative.argmax())
-    return Equality(float(relative[worst]), tolerance, names[worst], count, float(_relative(rounding, sizes)[worst]))
+    return Equality(
+        float(relative[worst]), tolerance, names[worst], len(samples), float(_relative(rounding, sizes)[worst])
+    )
+
+
+def _outputs(model: Model, label: str, samples: Sequence[Mapping[str, Array]]) -> tuple[list[str], list[list[Array]]]:
+    """Names, and values for each sample; one model is in memory at a time."""
+    session = _session(model, label)
+    values = [_run(session, feed, count) for count, feed in enumerate(samples, start=1)]
+    return [output.name for output in session.get_outputs()], values
 
 
 class _Lazy:

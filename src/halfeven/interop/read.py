@@ -60,6 +60,7 @@ def _read(proto: onnx.ModelProto, source: str, base_dir: Path | None) -> ir.Mode
     convert_opset(model, source)
     model = _inline(model, source)
     lift_constants(model)
+    _hold_arrays(model)
     return model
 
 
@@ -93,6 +94,15 @@ def _load_external(model: ir.Model) -> None:
     stored = [v.const_value for g in (model.graph, *model.graph.subgraphs()) for v in g.initializers.values()]
     if sum(t.nbytes for t in stored if isinstance(t, ir.ExternalTensor)) <= LOADED_BYTES:
         ir.external_data.load_to_model(model)
+
+
+def _hold_arrays(model: ir.Model) -> None:
+    """Let initializers hold arrays instead of messages, of which each look at the values would make a copy."""
+    for graph in (model.graph, *model.graph.subgraphs()):
+        for value in graph.initializers.values():
+            tensor = value.const_value
+            if isinstance(tensor, ir.TensorProtoTensor) and tensor.dtype != ir.DataType.STRING:
+                value.const_value = ir.Tensor(tensor.numpy(), tensor.dtype, shape=tensor.shape, name=tensor.name)
 
 
 def _to_ir(proto: onnx.ModelProto, source: str, base_dir: Path | None) -> ir.Model:

@@ -29,7 +29,8 @@ class Options(TypedDict, total=False):
         :class:`~halfeven.ptq.choice.BestModel`.
     config : a quant_config.json, or its contents. Where it speaks, ``activations`` and ``weights`` do not count.
     algorithms : accuracy algorithms or their names, see :mod:`halfeven.ptq.algorithms`; they act in the order of their
-        stages.
+        stages. None for second-order rounding and bias correction; "none" or () for none. What an algorithm did is kept
+        where it brings samples that it has not seen nearer to float.
     boundary : what inputs and outputs are: "float", "codes" or "unquantized", see :class:`~halfeven.ptq.boundary.Edge`;
         one for all, or some by name.
     """
@@ -39,11 +40,13 @@ class Options(TypedDict, total=False):
     weight_group: int | None
     method: RangeChoice | str | None
     config: Config | None
-    algorithms: Iterable[Algorithm | str] | str
+    algorithms: Iterable[Algorithm | str] | str | None
     boundary: Boundary
 
 
 def again(options: Options) -> Options:
     """The same options, to be read as often as is needed: algorithms may come from a generator."""
-    algorithms = options.get("algorithms", ())
-    return {**options, "algorithms": algorithms if isinstance(algorithms, str) else tuple(algorithms)}
+    algorithms = options.get("algorithms")
+    if algorithms is None or isinstance(algorithms, str):
+        return options
+    return {**options, "algorithms": tuple(algorithms)}

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxruntime as ort
 
 from halfeven.errors import ModelError
 from halfeven.interop.structure import reads
+from halfeven.ptq.shared_weights import SharedWeights
 
 Array = np.ndarray
 MOST_THREADS = 8  # each piece has a pool of its own
@@ -23,11 +25,12 @@ SILENT = 4  # onnxruntime's log level for fatal errors alone
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """``outputs = session(inputs)``."""
+    """``outputs = session(inputs)``; ``weights`` are what the session reads, and does not keep alive."""
 
     session: Any
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    weights: SharedWeights
 
     def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Its results from ``values``, which hold its inputs among others.
@@ -45,12 +48,17 @@ class Piece:
 
 
 class Source:
-    """A model that pieces are taken from."""
+    """A model that pieces are taken from; its constants are copied nowhere.
 
-    def __init__(self, model: onnx.ModelProto) -> None:
-        graph = model.graph
-        self._model = model
-        self._weights = {tensor.name: tensor for tensor in graph.initializer}
+    Attributes
+    ----------
+    nodes : in the model's order.
+    """
+
+    def __init__(self, model: onnx.ModelProto | ir.Model) -> None:
+        self._model, self._weights = _without_constants(model) if isinstance(model, ir.Model) else _constants(model)
+        graph = self._model.graph
+        self.nodes: Sequence[onnx.NodeProto] = graph.node
         self._types = {v.name: v for v in (*graph.value_info, *graph.input, *graph.output)}
 
     def open(self, nodes: Sequence[onnx.NodeProto], outputs: Sequence[str], threads: int | None = None) -> Piece:
@@ -62,22 +70,23 @@ class Source:
             If onnxruntime cannot load it.
         """
         inputs = self.inputs(nodes)
-        weights = [self._weights[n] for n in _needed(nodes) if n in self._weights]
-        graph = onnx.helper.make_graph(nodes, "piece", self._ports(inputs), self._ports(outputs), weights)
+        weights = SharedWeights.of({n: self._weights[n] for n in _needed(nodes) if n in self._weights})
+        graph = onnx.helper.make_graph(nodes, "piece", self._ports(inputs), self._ports(outputs), weights.initializers)
         opsets = self._model.opset_import
         model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=self._model.ir_version)
+        options = _options(threads)
+        weights.give_to(options)
         try:
-            session = ort.InferenceSession(
-                model.SerializeToString(), _options(threads), providers=["CPUExecutionProvider"]
-            )
+            session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise ModelError(f"onnxruntime cannot load the float model: {_words(error)}") from error
-        return Piece(session, inputs, tuple(outputs))
+        weights.tidy()
+        return Piece(session, inputs, tuple(outputs), weights)
 
     def with_constants(self, arrays: Mapping[str, Array]) -> Source:
         """The same model with these values for constants of these names; everything else is shared."""
         made = copy(self)
-        made._weights = {**self._weights, **{n: onnx.numpy_helper.from_array(a, n) for n, a in arrays.items()}}  # noqa: SLF001
+        made._weights = {**self._weights, **{n: ir.tensor(a, name=n) for n, a in arrays.items()}}  # noqa: SLF001
         return made
 
     def inputs(self, nodes: Sequence[onnx.NodeProto]) -> tuple[str, ...]:
@@ -87,6 +96,17 @@ class Source:
 
     def _ports(self, names: Sequence[str]) -> list[onnx.ValueInfoProto]:
         return [self._types.get(n) or onnx.ValueInfoProto(name=n) for n in names]
+
+
+def _constants(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, ir.TensorProtocol]]:
+    return model, {tensor.name: ir.from_proto(tensor) for tensor in model.graph.initializer}
+
+
+def _without_constants(model: ir.Model) -> tuple[onnx.ModelProto, dict[str, ir.TensorProtocol]]:
+    constants = {n: v.const_value for n, v in model.graph.initializers.items() if v.const_value is not None}
+    bare = model.clone()
+    bare.graph.initializers.clear()
+    return ir.to_proto(bare), constants
 
 
 def _needed(nodes: Sequence[onnx.NodeProto]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from halfeven.errors import ParameterError
 from halfeven.numerics.qtype import QType, get_qtype, int4, int8, int16, int32
 from halfeven.ptq.algorithms.bias_correction import BiasCorrection
 from halfeven.ptq.algorithms.names import algorithms_of
+from halfeven.ptq.algorithms.report import described
 from halfeven.ptq.algorithms.stages import Algorithm
 from halfeven.ptq.boundary import Boundary, Edge, edges_of
 from halfeven.ptq.choice import RangeChoice, get_choice
@@ -67,7 +68,7 @@ class Plan:
                 rows.append((s.node, s.operator, "no codes", "-", "-"))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-        algorithms = [f"algorithms: {', '.join(map(str, self.algorithms))}"] if self.algorithms else []
+        algorithms = [f"algorithms: {', '.join(map(described, self.algorithms))}"] if self.algorithms else []
         edges = ", ".join(f"{name} {edge.value}" for name, edge in self.edges.items())
         boundary = [f"boundary: {edges}"] if edges else []
         return "\n".join([f"ranges: {self.choice}", *algorithms, *boundary, *lines])
@@ -82,7 +83,7 @@ def make_plan(
     weight_group: int | None = None,
     method: RangeChoice | str | None = None,
     config: Config | None = None,
-    algorithms: Iterable[Algorithm | str] | str = (),
+    algorithms: Iterable[Algorithm | str] | str | None = None,
     boundary: Boundary = Edge.FLOAT,
 ) -> Plan:
     """The plan for a cleaned-up model.
@@ -143,30 +144,37 @@ def _choice(method: RangeChoice | str | None, config: QuantConfig) -> RangeChoic
     return asked
 
 
-def _algorithms(asked: Iterable[Algorithm | str] | str, config: QuantConfig) -> tuple[Algorithm, ...]:
-    given = [asked] if isinstance(asked, str) else list(asked)
-    wanted = config.bias_correction
+def _algorithms(asked: Iterable[Algorithm | str] | str | None, config: QuantConfig) -> tuple[Algorithm, ...]:
+    given, wanted = algorithms_of(asked), config.bias_correction
     if wanted is None:
-        return algorithms_of(given)
-    if any(isinstance(one, BiasCorrection) or one == BiasCorrection.name for one in given):
+        return given
+    others = [one for one in given if not isinstance(one, BiasCorrection)]
+    if asked is not None and len(others) < len(given):
         raise ParameterError(
             f"bias correction is asked for twice, as an algorithm and by {config.source}: leave one of them out"
         )
-    return algorithms_of([*given, BiasCorrection(wanted.num_sample, wanted.metric)])
+    return algorithms_of([*others, BiasCorrection(wanted.num_sample, wanted.metric)])
 
 
 def _activation_type(activations: QType | str) -> QType:
-    qtype = get_qtype(activations)
+    qtype = _known(activations, "activations can be int8, uint8, int16 or uint16")
     if qtype is int32 or qtype.bits < int8.bits:
         raise ParameterError(f"activations can be int8, uint8, int16 or uint16, not {qtype}")
     return qtype
 
 
 def _weight_type(weights: QType | str) -> QType:
-    qtype = get_qtype(weights)
+    qtype = _known(weights, "weights can be int4, int8 or int16")
     if not qtype.signed or qtype.bits > int16.bits:
         raise ParameterError(f"weights can be int4, int8 or int16, not {qtype}")
     return qtype
+
+
+def _known(qtype: QType | str, allowed: str) -> QType:
+    try:
+        return get_qtype(qtype)
+    except ParameterError:
+        raise ParameterError(f"{allowed}, not {qtype}") from None
 
 
 def _weight_group(group: int | None, types: CodeTypes) -> int | None:

@@ -20,7 +20,7 @@ from halfeven.interop.boundary import Exposed, expose_codes
 from halfeven.numerics.params import AffineParams
 from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
 from halfeven.ptq.activations import Activations
-from halfeven.ptq.algorithms.apply import refine, rewrite
+from halfeven.ptq.algorithms.apply import MOST_JUDGES, refine, rewrite
 from halfeven.ptq.algorithms.report import AlgorithmReport, provenance
 from halfeven.ptq.algorithms.stages import BiasCorrecting, Error, FloatRewrite, WeightRounding
 from halfeven.ptq.best_model import nearest_model, output_errors
@@ -290,7 +290,7 @@ def _see(cleaned: CleanUp, plan: Plan, stream: Iterable[Sample], count: _Count, 
     refining = [a for a in plan.algorithms if isinstance(a, (WeightRounding, BiasCorrecting))]
     again = _samples_of(plan.choice)
     count.plan(again, len(refining) * len(plan.placement.products))
-    keeper = Keeper(max([again, keep, *(a.samples for a in refining)]))
+    keeper = Keeper(max([again, keep, *(a.samples + MOST_JUDGES for a in refining)]))
     softmax = softmax_reads(cleaned.model, plan.placement, plan.types.levels)
     seen, found = calibrate(
         cleaned.model,
@@ -345,7 +345,8 @@ def _check_some_integer(placement: Placement, model: str | os.PathLike[str] | on
     names = [node.name for node in placement.float_nodes]
     why = "; ".join(f"{n.operator} '{n.name}': {n.reason}" for n in placement.float_nodes[:3])
     raise UnsupportedError(
-        f"{_label(model)}: nothing in it can be quantized ({why or 'it computes no real numbers'}): use it as it is",
+        f"{_label(model)}: nothing in it can be quantized ({why or 'it computes no real numbers'}): mend that, or "
+        "use the float model",
         nodes=names,
     )
 
@@ -361,7 +362,7 @@ def _sign(
     reports: Sequence[AlgorithmReport],
 ) -> None:
     source = None if isinstance(model, onnx.ModelProto) else interop.source_of(model)
-    algorithms = provenance(reports) if reports else None
+    algorithms = provenance(reports) if any(report.changes for report in reports) else None
     interop.set_metadata(
         made, profile=profile.name, version=interop.producer_version(), source=source, algorithms=algorithms
     )

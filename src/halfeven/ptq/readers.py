@@ -72,8 +72,8 @@ class _Trials:
     """The trials under way, and the tensors that they still need."""
 
     def __init__(self, model: ir.Model, trials: Sequence[Trial], profile: Profile, pool: ThreadPoolExecutor) -> None:
-        proto = ir.to_proto(model)
-        self._source, self._nodes = Source(proto), {node.name: node for node in proto.graph.node}
+        self._source = Source(model)
+        self._nodes = {node.name: node for node in self._source.nodes}
         self._trials, self._profile, self._pool = trials, profile, pool
         self._of_result: dict[str, list[int]] = {}  # trials with a reader, by its result
         self._of_tensor: dict[str, list[int]] = {}  # trials without

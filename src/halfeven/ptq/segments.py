@@ -63,10 +63,9 @@ def tap(model: ir.Model, wanted: Collection[str], threads: int | None = None) ->
     ModelError
         If onnxruntime cannot load it.
     """
-    proto, kept = ir.to_proto(model), frozenset(wanted)
-    pieces = _pieces(proto.graph.node, kept)
+    source, kept = Source(model), frozenset(wanted)
+    pieces = _pieces(source.nodes, kept)
     last = {name: k for k, piece in enumerate(pieces) for node in piece for name in reads(node)}
-    source = Source(proto)
     open_piece = partial(source.open, threads=threads)
     return TappedModel(tuple(_segment(open_piece, k, piece, kept, last) for k, piece in enumerate(pieces)), kept)
 

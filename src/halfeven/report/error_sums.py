@@ -146,7 +146,8 @@ def decibels(signal: float, noise: float) -> float:
     """``10 log10(signal / noise)``; infinite where there is no noise, minus infinity where there is but noise."""
     if noise == 0:
         return EXACT_DB
-    return 10 * math.log10(signal / noise) if signal > 0 else -EXACT_DB
+    ratio = signal / noise
+    return 10 * math.log10(ratio) if ratio > 0 else -EXACT_DB  # 0 or NaN: noise beyond float64
 
 
 def error_sums(f: Array, d: Array, axis: int | None = None) -> ErrorSums:

@@ -23,8 +23,8 @@ from halfeven.ir.program import Program
 from halfeven.lower import lower
 from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
 from halfeven.numerics.qtype import QType, get_qtype, int4, int8
-from halfeven.ptq.algorithms.report import AlgorithmReport, options_of
-from halfeven.ptq.algorithms.stages import BiasCorrecting
+from halfeven.ptq.algorithms.report import AlgorithmReport, Change, options_of
+from halfeven.ptq.algorithms.stages import BiasCorrecting, WeightRounding
 from halfeven.ptq.calibrate import Progress
 from halfeven.ptq.choice import BestModel
 from halfeven.ptq.config import read_config
@@ -103,8 +103,8 @@ def _added_by_algorithms(calibrated: Calibrated) -> int:
     if not calibrated.plan.algorithms:
         return 0
     draft, _ = calibrated.draft(calibrated.plan)
-    reports = [AlgorithmReport(a.name, options_of(a), ()) for a in calibrated.plan.algorithms]
-    if any(isinstance(a, BiasCorrecting) for a in calibrated.plan.algorithms):
+    reports = [AlgorithmReport(a.name, options_of(a), (Change("", ""),)) for a in calibrated.plan.algorithms]
+    if any(isinstance(a, (WeightRounding, BiasCorrecting)) for a in calibrated.plan.algorithms):
         biases = {p: np.zeros(_channels(p, draft), np.float32) for p in draft.placement.products if p.bias is None}
         fuller = draft.with_biases(biases)
     else:

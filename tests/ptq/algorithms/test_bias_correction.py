@@ -12,11 +12,12 @@ import small_models
 
 import halfeven as he
 from halfeven.errors import ParameterError
-from halfeven.interop import metadata, to_bytes
+from halfeven.interop import to_bytes
 from halfeven.ptq.algorithms import BiasCorrection
 from halfeven.ptq.algorithms.bias_correction import least_squares_shift
 from halfeven.ptq.algorithms.walk import Walk
 from halfeven.ptq.difference import Measure
+from halfeven.ptq.quantize import quantize
 
 Build = Callable[..., onnx.ModelProto]
 RNG = np.random.default_rng(5)
@@ -69,7 +70,7 @@ def test_four_bit_weights_lose_less(build: Build, name: str) -> None:
     assert change.after < change.before
     assert report.after < report.before
     assert made.program.float_parts == ()
-    plain = he.quantize_model(model, x, weights="int4")
+    plain = he.quantize_model(model, x, weights="int4", algorithms=())
     errors = [((m.run({"x": x})["y"] - float_run(model, x)) ** 2).mean() for m in (made, plain)]
     assert errors[0] < errors[1]
     same = made.run({"x": x}, backend="reference")["y"]
@@ -85,12 +86,11 @@ def float_run(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
 def test_no_layer_gets_worse_and_the_mean_error_goes() -> None:
     data = {"image": small_models.images(32)}
     model = small_models.cnn()
-    result = he.quantize_model(model, data, weights="int4", algorithms=[BiasCorrection(samples=32)]).ptq
-    assert result is not None
-    (report,) = result.algorithms
-    assert len(report.changes) + len(report.left) == len(result.placement.products)
-    assert all(c.after < c.before for c in report.changes if c.after is not None and c.before is not None)
+    plain = quantize(model, data, weights="int4", algorithms=()).draft
     samples = [{"image": x[None]} for x in data["image"]]
+    result = BiasCorrection(samples=32).correct_biases(plain, samples, lambda: None)
+    assert len(result.changes) + len(result.left) == len(plain.placement.products)
+    assert all(c.after < c.before for c in result.changes if c.after is not None and c.before is not None)
     for layer in Walk(result.draft, samples):
         bias, e = np.concatenate(layer.expected), np.concatenate(layer.results(result.draft))
         if layer.product.node == "d":  # not clamped
@@ -107,10 +107,14 @@ def test_the_same_data_give_the_same_bytes(build: Build) -> None:
 def test_a_configuration_asks_for_it(build: Build) -> None:
     model, x = built(build, "Gemm")
     config: dict[str, Any] = {"model_config": {"weight": {"bias_correction": {"num_sample": 3, "metric": "mse"}}}}
-    made = he.quantize_model(model, x, config=config)
-    said = metadata(made._graph)["halfeven.algorithms"]
-    assert said == '[{"metric": "mse", "name": "bias-correction", "samples": 3}]'
+    made = he.quantize_model(model, x, config=config, algorithms="none")
+    (report,) = made.ptq.algorithms
+    assert (report.name, report.options) == ("bias-correction", {"metric": "mse", "samples": 3})
     same = he.quantize_model(model, x, algorithms=[BiasCorrection(3, Measure.MSE)])
     assert to_bytes(same._graph) == to_bytes(made._graph)
+    assert [r.name for r in he.quantize_model(model, x, config=config).ptq.algorithms] == [
+        "second-order-rounding",
+        "bias-correction",
+    ]
     with pytest.raises(ParameterError, match=r"bias correction is asked for twice.*the configuration"):
         he.quantize_model(model, x, config=config, algorithms="bias-correction")

@@ -63,7 +63,9 @@ def residual(build: Build) -> tuple[onnx.ModelProto, np.ndarray]:
 
 def drafted(build: Build, count: int = 6, **options: Any) -> tuple[Draft, list[dict[str, np.ndarray]]]:
     model, x = residual(build)
-    return quantize(model, x[:count], weights="int4", **options).draft, [{"x": a[None]} for a in x[:count]]
+    return quantize(model, x[:count], weights="int4", algorithms=(), **options).draft, [
+        {"x": a[None]} for a in x[:count]
+    ]
 
 
 def walk_of(draft: Draft, samples: list[dict[str, np.ndarray]]) -> SectionWalk:
@@ -82,7 +84,7 @@ def test_sections_end_where_one_tensor_goes_on(build: Build) -> None:
 def test_a_walk_by_sections_ends_at_the_outputs_of_the_program(build: Build, options: dict[str, Any]) -> None:
     if "config" in options:
         model, x = residual(build)
-        draft, samples = quantize(model, x[:6], **options).draft, [{"x": a[None]} for a in x[:6]]
+        draft, samples = quantize(model, x[:6], algorithms=(), **options).draft, [{"x": a[None]} for a in x[:6]]
     else:
         draft, samples = drafted(build, **options)
     walk = walk_of(draft, samples)
@@ -143,7 +145,7 @@ def test_what_is_no_better_is_not_taken(build: Build, monkeypatch: pytest.Monkey
         return {p: -draft.constants.weights[p].codes.clip(-7) for p in section.products}
 
     monkeypatch.setattr(torch_reconstruction, "learn", spoiled)
-    plain = quantize(model, x[:8], weights="int4")
+    plain = quantize(model, x[:8], weights="int4", algorithms=())
     made = quantize(model, x[:8], weights="int4", algorithms=[BlockReconstruction()])
     assert not made.algorithms[0].changes
     assert len(made.algorithms[0].left) == 3
@@ -167,10 +169,11 @@ def test_the_same_file_whatever_the_number_of_threads(build: Build) -> None:
 
 def test_samples_of_several_sizes_and_a_single_one() -> None:
     model = small_models.cnn()
-    batches = [{"image": small_models.images(n)} for n in (1, 3, 2)]
-    made = quantize(model, batches, weights="int4", algorithms=[BlockReconstruction(steps=5)])
-    assert len(made.algorithms[0].changes) + len(made.algorithms[0].left) == 2
-    quantize(model, batches[:1], weights="int4", algorithms=[BlockReconstruction(steps=2)])
+    batches = [{"image": small_models.images(n)} for n in (1, 3, 2, 1)]
+    draft = quantize(model, batches, weights="int4", algorithms=()).draft
+    for count in (3, 1):
+        made = BlockReconstruction(steps=5).round_weights(draft, batches[:count], lambda: None)
+        assert len(made.changes) + len(made.left) == 2
     assert judging(3) == [0, 1, 2]
     assert judging(9) == [3, 7]
 

@@ -64,7 +64,7 @@ def error(model: Any, made: he.QuantizedModel, x: np.ndarray) -> float:
 @pytest.mark.parametrize("weights", ["int4", "int8"])
 def test_the_program_comes_nearer_on_other_samples(build: Build, weights: str) -> None:
     model, x = network(build)
-    plain = he.quantize_model(model, x[:32], weights=weights, activations="int16")
+    plain = he.quantize_model(model, x[:32], weights=weights, activations="int16", algorithms=())
     rounded = he.quantize_model(model, x[:32], weights=weights, activations="int16", algorithms="second-order-rounding")
     assert error(model, rounded, x[32:]) < 0.7 * error(model, plain, x[32:])
     (report,) = rounded.ptq.algorithms
@@ -80,7 +80,7 @@ def test_the_program_comes_nearer_on_other_samples(build: Build, weights: str) -
 
 def test_every_product_gets_the_bias_that_its_codes_need(build: Build) -> None:
     model, x = network(build)
-    draft = quantize(model, x[:16], weights="int4").draft
+    draft = quantize(model, x[:16], weights="int4", algorithms=()).draft
     samples = [{"x": a[None]} for a in x[:16]]
     refined = SecondOrderRounding().round_weights(draft, samples, lambda: None)
     assert {product.node for product in refined.draft.biases} == {"a", "d", "e", "m", "y"}
@@ -98,9 +98,10 @@ def test_the_same_file_twice_and_codes_in_range(build: Build) -> None:
 
 def test_one_sample_and_a_fixed_damping() -> None:
     model, x = small_models.cnn(), small_models.images(1)
-    made = quantize(model, x, weights="int4", algorithms=[SecondOrderRounding(damping=0.1)])
-    assert made.algorithms[0].options == {"damping": 0.1, "samples": 64}
-    assert all("damping 0.1" in change.what for change in made.algorithms[0].changes)
+    draft = quantize(model, x, weights="int4", algorithms=()).draft
+    made = SecondOrderRounding(damping=0.1).round_weights(draft, [{"image": x}], lambda: None)
+    assert made.changes
+    assert all("damping 0.1" in change.what for change in made.changes)
 
 
 def test_a_weight_that_two_products_read_keeps_its_codes(build: Build) -> None:
@@ -131,7 +132,7 @@ def test_exact_weights_are_left(build: Build) -> None:
 @pytest.mark.parametrize("kind", ["conv", "depthwise", "grouped", "gemm", "matmul"])
 def test_rows_times_the_matrix_is_the_product(build: Build, kind: str) -> None:
     model, x = network(build)
-    draft = quantize(model, x[:2]).draft
+    draft = quantize(model, x[:2], algorithms=()).draft
     name = {"conv": "a", "depthwise": "d", "grouped": "e", "gemm": "y", "matmul": "m"}[kind]
     product = next(p for p in draft.placement.products if p.node == name)
     matrix = weight_matrix(draft, product)

@@ -15,7 +15,9 @@ import pytest
 import halfeven as he
 from halfeven.errors import ParameterError
 from halfeven.interop import metadata, to_bytes
-from halfeven.ptq.algorithms import Algorithm, Change, Error, Refined, Rewritten, Tick, algorithms_of
+from halfeven.lower import lower
+from halfeven.numerics.profile import JOURNEY6
+from halfeven.ptq.algorithms import Algorithm, Change, Error, Refined, Rewritten, Tick, algorithms_of, apply, walk
 from halfeven.ptq.algorithms.report import AlgorithmReport
 from halfeven.ptq.draft import Draft
 from halfeven.ptq.keep import Sample
@@ -88,7 +90,7 @@ class Shift:
             old = 0 if product.bias is None else draft.arrays[product.bias]
             found[product] = (np.zeros(draft.arrays[product.weight].shape[1]) + old + self.by).astype(np.float32)
             tick()
-        return Refined(draft.with_biases(found), ())
+        return Refined(draft.with_biases(found), tuple(Change(p.node, "shifted") for p in found))
 
 
 def made(build: Build, *algorithms: Algorithm, **options: Any) -> he.QuantizedModel:
@@ -100,6 +102,14 @@ def reports(model: he.QuantizedModel) -> tuple[AlgorithmReport, ...]:
     return model.ptq.algorithms
 
 
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step counts as a gain."""
+    errors = iter(range(100, 0, -1))
+    monkeypatch.setattr(apply, "_error", lambda *_: float(next(errors)))
+
+
+@pytest.mark.usefixtures("kept")
 def test_stages_follow_each_other_whatever_the_order_given(build: Build) -> None:
     model = made(build, Shift(), Down(), Scaled())
     assert [r.name for r in reports(model)] == ["scaled", "down", "shift"]
@@ -114,8 +124,58 @@ def test_stages_follow_each_other_whatever_the_order_given(build: Build) -> None
     assert scaled.before == scaled.after
     assert str(scaled.changes[0]) == "t: scaled by 2.0"
     assert str(down).startswith("down: 2 places changed; SQNR at the outputs ")
-    assert down.after == shift.before > down.before
-    assert shift.after > 10 * shift.before
+    assert str(down).endswith(" on 6 samples held back (it saw 3 others)")
+    assert down.after == shift.before
+
+
+def test_what_brings_samples_held_back_no_nearer_is_undone(build: Build) -> None:
+    model = made(build, Shift(), Down())
+    assert to_bytes(model._graph) == to_bytes(made(build)._graph)
+    for report in reports(model):
+        assert report.undone
+        assert report.changes == ()
+        assert report.left == ("all of it was undone: the outputs come no nearer",)
+        assert report.after > report.before
+        assert str(report).startswith(f"{report.name}: undone, 1 left; SQNR at the outputs ")
+
+
+def test_what_is_kept_is_no_farther_on_samples_held_back(build: Build) -> None:
+    model = he.quantize_model(build(GRAPH, **ARRAYS), X)
+    assert [r.name for r in reports(model)] == ["second-order-rounding", "bias-correction"]
+    assert all(r.undone or r.after <= r.before for r in reports(model))
+    assert all((r.taught, r.judged) == (18, 6) for r in reports(model))
+    assert any(r.changes for r in reports(model))
+
+
+def test_no_sample_both_teaches_and_judges() -> None:
+    for count, judges in ((4, 1), (7, 1), (8, 2), (96, 24), (1000, 32)):
+        taught, judging = apply.held_back([{"x": np.float32(k)} for k in range(count)])
+        assert len(judging) == judges
+        assert [*taught, *judging] == [{"x": k} for k in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_few_samples_change_nothing_and_say_so(build: Build, count: int) -> None:
+    plain, model = (he.quantize_model(build(GRAPH, **ARRAYS), X[:count], algorithms=a) for a in ((), None))
+    assert to_bytes(plain._graph) == to_bytes(model._graph)
+    for report in reports(model):
+        assert report.left[0].startswith(f"{count} different samples are too few: 4 or more were expected")
+
+
+def test_a_network_without_weights(build: Build) -> None:
+    model = he.quantize_model(build("g (float[N,4] x) => (float[N,4] y) { t = Relu(x)  y = Add(t, x) }"), X)
+    assert [r.left for r in reports(model)] == [("there are no weights with codes",)] * 2
+
+
+def test_a_walk_takes_as_many_samples_as_memory_allows(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    draft = quantize(build(GRAPH, **ARRAYS), X, algorithms=()).draft
+    held = [{"x": x[None]} for x in X]
+    assert walk.Walk(draft, ()).live_bytes(held[0]) == 4 * (6 + 5)  # behind the Relu: its input is gone
+    monkeypatch.setattr(walk, "MOST_HELD", walk.COPIES * 4 * (6 + 5) * 7)
+    assert list(walk.fitting(draft, held)) == held[:7]
+    monkeypatch.setattr(walk, "MOST_HELD", 1)
+    assert list(walk.fitting(draft, held)) == held[:1]
+    assert list(walk.fitting(draft, [])) == []
 
 
 def test_without_algorithms_the_file_says_nothing(build: Build) -> None:
@@ -149,18 +209,18 @@ def test_a_rewrite_that_changes_the_function_is_undone_and_says_so(build: Build)
 
 
 def test_chosen_codes_are_the_files_codes(build: Build) -> None:
-    plain, down = made(build), made(build, Down())
-    for a, b in zip(plain.program, down.program, strict=True):
+    draft = quantize(build(GRAPH, **ARRAYS), X, algorithms=()).draft
+    down = Down().round_weights(draft, [{"x": x[None]} for x in X[:3]], lambda: None).draft
+    for a, b in zip(*(lower(d.write(), JOURNEY6) for d in (draft, down)), strict=True):
         if hasattr(a, "weight"):
             difference = a.weight.astype(int) - b.weight.astype(int)
             assert set(np.unique(difference)) == {0, 1}
             assert (a.bias == b.bias).all()
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_bias_is_added_where_there_is_none(build: Build) -> None:
-    plain, shifted = made(build), made(build, Shift(by=0.5))
-    y = plain.outputs[0].params
-    assert y is not None
+    shifted = made(build, Shift(by=0.5))
     (second,) = (i for i in shifted.program if getattr(i, "name", "") == "y")
     x = shifted.ptq.params["u"]
     assert second.bias.tolist() == [round(0.5 / (float(x.scale) * float(s))) for s in scales_of(shifted, "w2")]
@@ -179,12 +239,13 @@ def test_progress_counts_the_products(build: Build) -> None:
 
 def test_a_plan_shows_the_algorithms(build: Build) -> None:
     _, plan = plan_quantization(build(GRAPH, **ARRAYS), algorithms=[Down(), Scaled()])
-    assert "algorithms: Scaled(factor=2.0, back=True, samples=6), Down(samples=3)" in str(plan).splitlines()
+    assert "algorithms: scaled(factor=2.0, back=True, samples=6), down(samples=3)" in str(plan).splitlines()
 
 
 def test_options_are_values_of_the_algorithm() -> None:
     assert algorithms_of([replace(Scaled(), factor=3.0)]) == (Scaled(factor=3.0),)
-    assert algorithms_of(()) == ()
+    assert algorithms_of(()) == algorithms_of("none") == algorithms_of(["none"]) == ()
+    assert [one.name for one in algorithms_of(None)] == ["second-order-rounding", "bias-correction"]
 
 
 @pytest.mark.parametrize(
@@ -194,6 +255,7 @@ def test_options_are_values_of_the_algorithm() -> None:
         (["up"], "no algorithm is named 'up'"),
         ([Down(), Down(samples=1)], "the algorithm 'down' is given twice"),
         ([Down], "is no algorithm: a name or an instance"),
+        (["none", Down()], "the algorithm 'none' stands alone"),
         ([3], "3 is no algorithm"),
     ],
 )

@@ -70,7 +70,7 @@ def drafted(
 ) -> tuple[onnx.ModelProto, Draft, list[dict[str, np.ndarray]]]:
     model, data = make()
     samples = [{name: array[k : k + 1] for name, array in data.items()} for k in range(5)]
-    return model, quantize(model, data, **options).draft, samples
+    return model, quantize(model, data, algorithms=(), **options).draft, samples
 
 
 def written_outputs(draft: Draft, samples: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:

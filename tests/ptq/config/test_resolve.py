@@ -162,6 +162,13 @@ def test_the_plan_prints_every_node(model: ir.Model) -> None:
     lines = str(make_plan(model, ORIGINAL, config=config)).splitlines()
     assert [line.split() for line in lines] == [
         ["ranges:", "kl", "1024", "bins", "(symmetric)"],
+        [
+            "algorithms:",
+            "second-order-rounding(samples=64,",
+            "damping=None),",
+            "bias-correction(samples=32,",
+            "metric=sqnr)",
+        ],
         ["node", "operator", "reads", "weight", "from"],
         ["Conv_0", "Conv", "x", "int8", "int8", "default"],
         ["Relu_1", "Relu", "inside", "Conv_0", "-", "-"],

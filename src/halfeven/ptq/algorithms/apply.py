@@ -9,12 +9,15 @@ import onnx_ir as ir
 from halfeven import interop
 from halfeven.ptq.algorithms.report import AlgorithmReport, decibels, options_of
 from halfeven.ptq.algorithms.stages import Algorithm, BiasCorrecting, Error, FloatRewrite, Refined, Tick, WeightRounding
+from halfeven.ptq.algorithms.walk import fitting
 from halfeven.ptq.best_model import output_errors
 from halfeven.ptq.difference import Measure
 from halfeven.ptq.draft import Draft
 from halfeven.ptq.keep import Sample
 
 CHECKED = 4  # samples on which a rewritten model is compared with the one before
+PER_JUDGE = 4  # of so many samples one judges what the others have taught
+MOST_JUDGES = 32
 
 
 def rewrite(
@@ -40,15 +43,15 @@ def rewrite(
         found = algorithm.rewrite(model, given, error)
         before, after = error(model), error(found.model)
         equality = interop.check_equal(model, found.model, samples[:CHECKED])
-        changes, left = found.changes, found.left
+        changes, left, undone = found.changes, found.left, True
         if not equality.equal:
             changes, left = (), (*left, f"all of it was undone: the rewritten model is {equality}")
         elif after > before:
             why = f"SQNR at the outputs {decibels(before)} -> {decibels(after)}"
             changes, left = (), (*left, f"all of it was undone: the integer program is no better, {why}")
         else:
-            model = found.model
-        reports.append(AlgorithmReport(algorithm.name, options_of(algorithm), changes, left, before, after))
+            model, undone = found.model, False
+        reports.append(AlgorithmReport(algorithm.name, options_of(algorithm), changes, left, before, after, undone))
     return model, tuple(reports)
 
 
@@ -57,22 +60,51 @@ def refine(
 ) -> tuple[Draft, tuple[AlgorithmReport, ...]]:
     """The draft after every :class:`WeightRounding`, then every :class:`BiasCorrecting`.
 
-    The integer programs before and after are run on the samples, and their outputs compared with the float model's.
+    A step stays only if the integer program's outputs come nearer to the float model's on samples that are held back:
+    no algorithm sees them.
     """
     steps = [(a, step) for a in algorithms if (step := _step(a)) is not None]
     if not steps:
         return draft, ()
-    drafts, found = [draft], []
+    taught, judges = held_back(samples)
+    why_not = _why_not(draft, samples)
+    if why_not is not None:
+        for _ in range(len(steps) * len(draft.placement.products)):
+            tick()
+        return draft, tuple(AlgorithmReport(a.name, options_of(a), (), (why_not,)) for a, _ in steps)
+    taught = fitting(draft, taught)
+    error, reports = _error(draft, judges), []
     for algorithm, step in steps:
-        found.append(step(drafts[-1], samples[: algorithm.samples], tick))
-        drafts.append(found[-1].draft)
-    made = [d.write() for d in drafts]
-    errors = output_errors(draft.model, made, samples, draft.profile, Measure.SQNR)
-    reports = [
-        AlgorithmReport(a.name, options_of(a), one.changes, one.left, errors[k], errors[k + 1])
-        for k, ((a, _), one) in enumerate(zip(steps, found, strict=True))
-    ]
-    return drafts[-1], tuple(reports)
+        given = taught[: algorithm.samples]
+        found = step(draft, given, tick)
+        after = error if found.draft is draft else _error(found.draft, judges)
+        undone = found.draft is not draft and not after < error
+        left = (*found.left, *(["all of it was undone: the outputs come no nearer"] if undone else []))
+        changes = () if undone else found.changes
+        options, counts = options_of(algorithm), (len(given), len(judges))
+        reports.append(AlgorithmReport(algorithm.name, options, changes, left, error, after, undone, *counts))
+        if not undone:
+            draft, error = found.draft, after
+    return draft, tuple(reports)
+
+
+def held_back(samples: Sequence[Sample]) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    """Samples that algorithms learn from, and those that judge: the last quarter, :data:`MOST_JUDGES` at most."""
+    judges = min(len(samples) // PER_JUDGE, MOST_JUDGES)
+    return samples[: len(samples) - judges], samples[len(samples) - judges :]
+
+
+def _why_not(draft: Draft, samples: Sequence[Sample]) -> str | None:
+    """Why nothing can be refined."""
+    if not draft.placement.products:
+        return "there are no weights with codes"
+    if len(samples) < PER_JUDGE:
+        return f"{len(samples)} different samples are too few: {PER_JUDGE} or more were expected, one of which judges"
+    return None
+
+
+def _error(draft: Draft, judges: Sequence[Sample]) -> float:
+    return output_errors(draft.model, [draft.write()], judges, draft.profile, Measure.SQNR)[0]
 
 
 def _step(algorithm: Algorithm) -> Callable[[Draft, Sequence[Sample], Tick], Refined] | None:

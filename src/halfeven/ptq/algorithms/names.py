@@ -24,21 +24,34 @@ NAMED: Mapping[str, Callable[[], Algorithm]] = MappingProxyType(
         BiasCorrection.name: BiasCorrection,
     }
 )
+NONE = "none"
 
 
-def algorithms_of(asked: Iterable[Algorithm | str] | str) -> tuple[Algorithm, ...]:
+def default_algorithms() -> tuple[Algorithm, ...]:
+    """What acts where nothing is asked for: what brought most networks nearest to float, for seconds to a minute."""
+    return SecondOrderRounding(), BiasCorrection()
+
+
+def algorithms_of(asked: Iterable[Algorithm | str] | str | None) -> tuple[Algorithm, ...]:
     """The algorithms, in the order of their stages, inside a stage in the order given.
 
     Parameters
     ----------
-    asked : algorithms or their names; a text is one name.
+    asked : algorithms or their names; a text is one name. None for :func:`default_algorithms`; "none" for none.
 
     Raises
     ------
     ParameterError
         If there is no such algorithm, or one is given twice.
     """
-    found = [_algorithm(one) for one in ([asked] if isinstance(asked, str) else asked)]
+    if asked is None:
+        return default_algorithms()
+    given = [asked] if isinstance(asked, str) else list(asked)
+    if NONE in given:
+        if len(given) > 1:
+            raise ParameterError("the algorithm 'none' stands alone: leave it out, or the others")
+        return ()
+    found = [_algorithm(one) for one in given]
     names = [one.name for one in found]
     for name in names:
         if names.count(name) > 1:
@@ -49,7 +62,7 @@ def algorithms_of(asked: Iterable[Algorithm | str] | str) -> tuple[Algorithm, ..
 def _algorithm(asked: Algorithm | str) -> Algorithm:
     if isinstance(asked, str):
         if asked not in NAMED:
-            raise ParameterError(f"no algorithm is named {asked!r}: {nearest(asked, NAMED)}")
+            raise ParameterError(f"no algorithm is named {asked!r}: {nearest(asked, [*NAMED, NONE])}")
         return NAMED[asked]()
     if isclass(asked) or not isinstance(asked, (FloatRewrite, WeightRounding, BiasCorrecting)):
         raise ParameterError(

@@ -43,7 +43,10 @@ class AlgorithmReport:
     name, options : the algorithm. stage : in words.
     changes : one a place. left : places left as they were, and why, one line each.
     before, after : error at the model's outputs, ``sum e^2 / sum f^2`` summed over outputs, of the integer program
-        without and with this step, on the samples that were kept; None where it is not measured.
+        without and with this step; None where it is not measured.
+    undone : whether the model is as it was before, since that error did not fall.
+    taught, judged : how many samples the step looked at, and how many others, held back, ``before`` and ``after`` are
+        measured on; 0 where they are measured on the same ones.
     """
 
     name: str
@@ -52,16 +55,22 @@ class AlgorithmReport:
     left: tuple[str, ...] = ()
     before: float | None = None
     after: float | None = None
+    undone: bool = False
+    taught: int = 0
+    judged: int = 0
 
     def __str__(self) -> str:
         places = f"{len(self.changes)} place{'' if len(self.changes) == 1 else 's'} changed"
+        if self.undone:
+            places = "undone"
         left = f", {len(self.left)} left" if self.left else ""
         outputs = (
             f"; SQNR at the outputs {decibels(self.before)} -> {decibels(self.after)}"
             if self.before is not None and self.after is not None
             else ""
         )
-        return f"{self.name}: {places}{left}{outputs}"
+        on = f" on {self.judged} samples held back (it saw {self.taught} others)" if outputs and self.judged else ""
+        return f"{self.name}: {places}{left}{outputs}{on}"
 
 
 def decibels(error: float | None) -> str:
@@ -78,6 +87,11 @@ def options_of(algorithm: Any) -> dict[str, Any]:
     return {key: value.value if isinstance(value, Enum) else value for key, value in asdict(algorithm).items()}
 
 
+def described(algorithm: Any) -> str:
+    """Its name and options."""
+    return f"{algorithm.name}({', '.join(f'{key}={value}' for key, value in options_of(algorithm).items())})"
+
+
 def provenance(reports: Iterable[AlgorithmReport]) -> str:
-    """The entry of the file's metadata: a JSON list of names and options, in the order in which they acted."""
-    return json.dumps([{"name": r.name, **r.options} for r in reports], sort_keys=True)
+    """The entry of the file's metadata: a JSON list of names and options of those that changed something, in order."""
+    return json.dumps([{"name": r.name, **r.options} for r in reports if r.changes], sort_keys=True)

@@ -4,7 +4,8 @@ An algorithm meets each product with what it reads in the integer run so far, an
 walk goes on with the change. Every block is lowered and run as in the whole program: the last tensors of a walk are the
 outputs of the program that its draft is written to, bit for bit.
 
-At any time the tensors that are still to be read are held for every sample, in float32, of both runs.
+At any time the tensors that are still to be read are held for every sample, in float32, of both runs: see
+:func:`fitting`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from halfeven.ptq.keep import Sample
 from halfeven.ptq.pieces import Piece, Source
 from halfeven.ptq.placement import Group, PlacedBlock, Placement, Product
 from halfeven.ptq.weights import Constant
+
+MOST_HELD = 3 << 29  # bytes of tensors at a time: 1.5 GiB
+COPIES = 3  # of a layer's input and result: of both runs, and what an algorithm compares
 
 Array = NDArray[np.float32]
 Values = dict[str, NDArray[Any]]  # tensors of one sample, by name
@@ -111,6 +115,16 @@ class Walk:
         """The model's outputs in the integer run of each sample, once the walk has come to its end."""
         return [{name: values[name] for name in self._outputs} for values in self._run]
 
+    def live_bytes(self, sample: Sample) -> int:
+        """The most that one run of the sample holds at a time."""
+        left, values, most = self._uses.copy(), dict(sample), 0
+        for step in self._steps:
+            values.update(step.piece.run(values))
+            most = max(most, sum(a.nbytes for a in values.values()))
+            left.subtract(step.piece.inputs)
+            values = {name: array for name, array in values.items() if left[name] > 0}
+        return most
+
     def run_step(self, step: Step, draft: Draft) -> list[Values]:
         """What the step computes in the integer run, of each sample."""
         if step.block is None:
@@ -154,6 +168,17 @@ class Walk:
         own = self.draft.activations.own
         profile = self.draft.profile
         return {n: np.asarray(fake_quantize(x, own[n], profile)) if n in own else x for n, x in sample.items()}
+
+
+def fitting(draft: Draft, samples: Sequence[Sample]) -> Sequence[Sample]:
+    """The first samples that a walk can hold in :data:`MOST_HELD` bytes, as large as the largest of them; at least one.
+
+    So memory depends neither on how many samples there are nor on the model, but for one that is too large alone.
+    """
+    if not samples:
+        return samples
+    largest = max(samples, key=lambda sample: sum(array.nbytes for array in sample.values()))
+    return samples[: max(MOST_HELD // max(COPIES * Walk(draft, ()).live_bytes(largest), 1), 1)]
 
 
 def _steps(draft: Draft, proto: onnx.ModelProto) -> list[Step]:
