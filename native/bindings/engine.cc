@@ -21,6 +21,7 @@
 #include "engine/plan/matmul_step.h"
 #include "engine/plan/plan.h"
 #include "engine/plan/row_steps.h"
+#include "engine/plan/wide_matmul_step.h"
 #include "engine/plan/wide_steps.h"
 #include "engine/plan/winograd_step.h"
 #include "engine/thread_pool.h"
@@ -224,10 +225,13 @@ class Builder : public PlanHandle {
                               shared(rescale), isa_);
   }
 
-  void softmax(native::TensorId x, native::TensorId y, const Sizes& rows, const Parameters<std::uint32_t>& exponentials,
-               std::int64_t m0, int shift, std::int32_t zero, std::int32_t lo, std::int32_t hi) {
+  // rows: of x; types: of x and y, as stored
+  void softmax(native::TensorId x, native::TensorId y, const Sizes& rows, std::int64_t y_stride, const Sizes& types,
+               const Parameters<std::uint32_t>& exponentials, std::int64_t m0, int shift, std::int32_t zero,
+               std::int32_t lo, std::int32_t hi) {
+    check_count(types, 2);
     add<native::SoftmaxStep>(
-        x, y, rows_of(rows),
+        x, y, rows_of(rows), y_stride, code_type(types[0]), code_type(types[1]),
         native::SoftmaxRule{vector_of<std::uint32_t>(exponentials), m0, shift, native::CodeRule{zero, lo, hi}}, isa_);
   }
 
@@ -248,16 +252,8 @@ class Builder : public PlanHandle {
               const Sizes& steps, const Sizes& a_offsets, const Sizes& b_offsets, const Sizes& b_of,
               const Sizes& y_offsets, std::int32_t a_zero, std::int32_t b_zero, double multiplier,
               const native::Rescale& rescale, bool in_kernel) {
-    check_count(sizes, 3);
-    check_count(steps, 4);
-    if (plan_.finished()) throw nb::value_error("the plan is finished");
-    const auto& [a, b, y] = tensors;
-    native::MatrixPlace place{a,        b,        y,        sizes[0],  sizes[1],  sizes[2], steps[0],
-                              steps[1], steps[2], steps[3], a_offsets, b_offsets, b_of,     y_offsets};
-    auto step = std::make_unique<native::MatMulStep>(std::move(place), a_zero, b_zero, multiplier,
-                                                     native::Finish{shared(rescale), in_kernel}, isa_);
-    step->use(plan_.tensor(step->packed_bytes()), plan_.tensor(step->bias_bytes()));
-    plan_.add(std::move(step));
+    add_matmul<native::MatMulStep>(matrices_of(tensors, sizes, steps, a_offsets, b_offsets, b_of, y_offsets), a_zero,
+                                   b_zero, multiplier, native::Finish{shared(rescale), in_kernel}, isa_);
   }
 
   Outcome run(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs, int threads,
@@ -274,6 +270,16 @@ class Builder : public PlanHandle {
     return {result.nan_counts, failure_of(result)};
   }
 
+  // The same of 16-bit codes, zero points as stored; multiplier: one where one fused multiply-add rounds, or nothing.
+  void wide_matmul(const std::tuple<native::TensorId, native::TensorId, native::TensorId>& tensors, const Sizes& sizes,
+                   const Sizes& steps, const Sizes& a_offsets, const Sizes& b_offsets, const Sizes& b_of,
+                   const Sizes& y_offsets, std::int64_t a_zero, std::int64_t b_zero,
+                   const Parameters<double>& multiplier, const native::Rescale& rescale, int type) {
+    add_matmul<native::WideMatMulStep>(
+        matrices_of(tensors, sizes, steps, a_offsets, b_offsets, b_of, y_offsets), a_zero, b_zero,
+        native::WideFinish{shared(rescale), vector_of<double>(multiplier), code_type(type)}, isa_);
+  }
+
   std::vector<double> profile(const std::vector<InArray>& inputs, const std::vector<OutArray>& outputs, int threads) {
     const Ends ends = checked(inputs, outputs, threads, 1);
     const nb::gil_scoped_release release;
@@ -284,6 +290,23 @@ class Builder : public PlanHandle {
   template <class StepType, class... Arguments>
   void add(Arguments&&... arguments) {
     add_step(std::make_unique<StepType>(std::forward<Arguments>(arguments)...));
+  }
+
+  static native::MatrixPlace matrices_of(
+      const std::tuple<native::TensorId, native::TensorId, native::TensorId>& tensors, const Sizes& sizes,
+      const Sizes& steps, const Sizes& a_offsets, const Sizes& b_offsets, const Sizes& b_of, const Sizes& y_offsets) {
+    check_count(sizes, 3);
+    check_count(steps, 4);
+    const auto& [a, b, y] = tensors;
+    return {a,        b,        y,        sizes[0],  sizes[1],  sizes[2], steps[0],
+            steps[1], steps[2], steps[3], a_offsets, b_offsets, b_of,     y_offsets};
+  }
+
+  template <class StepType, class... Arguments>
+  void add_matmul(Arguments&&... arguments) {
+    auto step = std::make_unique<StepType>(std::forward<Arguments>(arguments)...);
+    step->use(plan_.tensor(step->packed_bytes()), plan_.tensor(step->bias_bytes()));
+    add_step(std::move(step));
   }
 
   static void check_count(const Sizes& sizes, std::size_t expected) {
@@ -441,13 +464,16 @@ void bind_engine(nb::module_& m) {
       .def("max_pool", &Builder::max_pool, arg("x"), arg("y"), arg("rows"), arg("table"))
       .def("mean_pool", &Builder::mean_pool, arg("x"), arg("y"), arg("rows"), arg("table"), arg("x_zero"),
            arg("rescale"))
-      .def("softmax", &Builder::softmax, arg("x"), arg("y"), arg("rows"), arg("exponentials"), arg("m0"), arg("shift"),
-           arg("zero"), arg("lo"), arg("hi"))
+      .def("softmax", &Builder::softmax, arg("x"), arg("y"), arg("rows"), arg("y_stride"), arg("types"),
+           arg("exponentials"), arg("m0"), arg("shift"), arg("zero"), arg("lo"), arg("hi"))
       .def("normalize", &Builder::normalize, arg("x"), arg("y"), arg("rows"), arg("fixed"), arg("gain"), arg("offset"),
            arg("zero"), arg("lo"), arg("hi"))
       .def("matmul", &Builder::matmul, arg("tensors"), arg("sizes"), arg("steps"), arg("a_offsets"), arg("b_offsets"),
            arg("b_of"), arg("y_offsets"), arg("a_zero"), arg("b_zero"), arg("multiplier"), arg("rescale"),
            arg("in_kernel"))
+      .def("wide_matmul", &Builder::wide_matmul, arg("tensors"), arg("sizes"), arg("steps"), arg("a_offsets"),
+           arg("b_offsets"), arg("b_of"), arg("y_offsets"), arg("a_zero"), arg("b_zero"), arg("multiplier"),
+           arg("rescale"), arg("type"))
       .def("run", &Builder::run, arg("inputs"), arg("outputs"), arg("threads") = 0, arg("samples") = 1,
            arg("watched") = false, arg("work_per_thread") = native::least_work_per_thread,
            "Run every step, for each of `samples` that follow each other in the arrays; the number of NaN at each "

@@ -297,6 +297,8 @@ class Plan:
         x: int,
         y: int,
         rows: list[int],
+        y_stride: int,
+        types: list[int],
         exponentials: NDArray[np.uint32],
         m0: int,
         shift: int,
@@ -484,6 +486,21 @@ class Plan:
         walk: list[list[int]],
         item: int,
         largest: bool,
+    ) -> None: ...
+    def wide_matmul(
+        self,
+        tensors: tuple[int, int, int],
+        sizes: list[int],
+        steps: list[int],
+        a_offsets: list[int],
+        b_offsets: list[int],
+        b_of: list[int],
+        y_offsets: list[int],
+        a_zero: int,
+        b_zero: int,
+        multiplier: NDArray[np.float64],
+        rescale: Rescale,
+        type: int,  # noqa: A002
     ) -> None: ...
     def run(
         self,

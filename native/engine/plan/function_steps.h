@@ -19,7 +19,9 @@ struct SoftmaxRule {
 
 class SoftmaxStep : public Step {
  public:
-  SoftmaxStep(TensorId x, TensorId y, const Rows& rows, SoftmaxRule rule, Isa isa);
+  // Codes of x and y are stored as u8 or s16; the stride of the rows is x's.
+  SoftmaxStep(TensorId x, TensorId y, const Rows& rows, std::int64_t y_stride, Type x_type, Type y_type,
+              SoftmaxRule rule, Isa isa);
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override { return {x_}; }
   std::vector<TensorId> writes() const override { return {y_}; }
@@ -28,6 +30,7 @@ class SoftmaxStep : public Step {
   TensorId x_;
   TensorId y_;
   Rows rows_;
+  std::int64_t y_stride_;
   SoftmaxRule rule_;
   SoftmaxRowsKernel kernel_;
 };

@@ -1,4 +1,4 @@
-// Softmax of rows of u8 codes: the integers of softmax.h, by one division in double a row.
+// Softmax of rows of codes as stored, u8 or s16: the integers of softmax.h, by one division in double a row.
 //
 // With r = m0 2^-shift / sum in double, v = e r is off by less than 2^-51 of itself. Where |v| < 2^20 and v is farther
 // than 2^-30 from a tie, its nearest integer is therefore that of the exact quotient; elsewhere integers decide.
@@ -13,12 +13,13 @@
 namespace halfeven::native {
 
 struct SoftmaxRows {
-  const std::uint8_t* x;
-  std::uint8_t* y;
+  const void* x;
+  void* y;
   std::int64_t rows;
-  std::int64_t count;                 // codes of a row
-  std::int64_t stride;                // between rows
-  const std::uint32_t* exponentials;  // 256, by distance from the largest code; the first is not 0
+  std::int64_t count;     // codes of a row
+  std::int64_t x_stride;  // bytes between rows
+  std::int64_t y_stride;
+  const std::uint32_t* exponentials;  // 256 or 65536, by distance from the largest code; the first is not 0
   std::int64_t m0;
   int shift;
   CodeRule code;

@@ -7,9 +7,18 @@ namespace halfeven::native {
 namespace {
 
 constexpr std::int64_t block = 64;
+constexpr std::int64_t words = 32;
 constexpr int lanes = 16;
 
-std::uint8_t largest_of(const std::uint8_t* x, std::int64_t count) {
+__m512i load_codes(__mmask16 mask, const std::uint8_t* x) {
+  return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, x));
+}
+
+__m512i load_codes(__mmask16 mask, const std::int16_t* x) {
+  return _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(mask, x));
+}
+
+int largest_of(const std::uint8_t* x, std::int64_t count) {
   __m512i most = _mm512_setzero_si512();
   for (std::int64_t i = 0; i < count; i += block) {
     most = _mm512_max_epu8(most, _mm512_maskz_loadu_epi8(first_bytes(count - i), x + i));
@@ -20,7 +29,19 @@ std::uint8_t largest_of(const std::uint8_t* x, std::int64_t count) {
   quarter = _mm_xor_si128(quarter, _mm_set1_epi8(-1));
   quarter = _mm_min_epu8(quarter, _mm_srli_epi16(quarter, 8));
   const __m128i words = _mm_and_si128(quarter, _mm_set1_epi16(255));
-  return static_cast<std::uint8_t>(255 - _mm_cvtsi128_si32(_mm_minpos_epu16(words)));
+  return 255 - (_mm_cvtsi128_si32(_mm_minpos_epu16(words)) & 255);  // above it lies its place
+}
+
+int largest_of(const std::int16_t* x, std::int64_t count) {
+  const __m512i lowest = _mm512_set1_epi16(-32768);
+  __m512i most = lowest;
+  for (std::int64_t i = 0; i < count; i += words) {
+    const auto mask = static_cast<__mmask32>(first_bytes(count - i));
+    most = _mm512_max_epi16(most, _mm512_mask_loadu_epi16(lowest, mask, x + i));
+  }
+  const __m512i left = _mm512_cvtepi16_epi32(_mm512_castsi512_si256(most));
+  const __m512i right = _mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(most, 1));
+  return _mm512_reduce_max_epi32(_mm512_max_epi32(left, right));
 }
 
 __mmask16 first_lanes(std::int64_t count) {
@@ -28,13 +49,14 @@ __mmask16 first_lanes(std::int64_t count) {
 }
 
 // Writes each code's exponential to the scratch, 0 behind the end; returns their sum.
-std::int64_t exponentials_of(const SoftmaxRows& task, const std::uint8_t* x, std::uint8_t largest) {
+template <class In>
+std::int64_t exponentials_of(const SoftmaxRows& task, const In* x) {
   __m512i even = _mm512_setzero_si512();
   __m512i odd = _mm512_setzero_si512();
-  const __m512i top = _mm512_set1_epi32(largest);
+  const __m512i top = _mm512_set1_epi32(largest_of(x, task.count));
   for (std::int64_t i = 0; i < task.count; i += lanes) {
     const __mmask16 mask = first_lanes(task.count - i);
-    const __m512i codes = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, x + i));
+    const __m512i codes = load_codes(mask, x + i);
     const __m512i e =
         _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), mask, _mm512_sub_epi32(top, codes), task.exponentials, 4);
     even = _mm512_add_epi64(even, _mm512_and_si512(e, _mm512_set1_epi64(0xffffffff)));
@@ -79,18 +101,40 @@ void codes_of(const SoftmaxRows& task, std::int64_t sum, std::uint8_t* y) {
                                  std::uint64_t{q[2].unsure} << 32 | std::uint64_t{q[3].unsure} << 48;
     for (std::uint64_t left = unsure & mask; left != 0; left &= left - 1) {
       const std::int64_t at = i + std::countr_zero(left);
-      y[at] = softmax_exactly(task, task.scratch[at], sum);
+      y[at] = static_cast<std::uint8_t>(softmax_exactly(task, task.scratch[at], sum));
     }
+  }
+}
+
+void codes_of(const SoftmaxRows& task, std::int64_t sum, std::int16_t* y) {
+  const __m512d ratio = _mm512_set1_pd(softmax_ratio(task, sum));
+  const __m512i zero = _mm512_set1_epi32(task.code.zero);
+  const __m512i lo = _mm512_set1_epi32(task.code.lo);
+  const __m512i hi = _mm512_set1_epi32(task.code.hi);
+  for (std::int64_t i = 0; i < task.count; i += lanes) {
+    const Rounded q = quotients(task.scratch + i, ratio);
+    const __mmask16 mask = first_lanes(task.count - i);
+    const __m512i code = _mm512_min_epi32(_mm512_max_epi32(_mm512_add_epi32(q.whole, zero), lo), hi);
+    _mm512_mask_cvtepi32_storeu_epi16(y + i, mask, code);
+    for (std::uint32_t left = q.unsure & mask; left != 0; left &= left - 1) {
+      const std::int64_t at = i + std::countr_zero(left);
+      y[at] = static_cast<std::int16_t>(softmax_exactly(task, task.scratch[at], sum));
+    }
+  }
+}
+
+template <class In, class Out>
+void softmax_rows(const SoftmaxRows& task) {
+  for (std::int64_t r = 0; r < task.rows; ++r) {
+    codes_of(task, exponentials_of(task, softmax_x<In>(task, r)), softmax_y<Out>(task, r));
   }
 }
 
 }  // namespace
 
-void softmax_rows_u8_u8_avx512(const SoftmaxRows& task) {
-  for (std::int64_t r = 0; r < task.rows; ++r) {
-    const std::uint8_t* x = task.x + r * task.stride;
-    codes_of(task, exponentials_of(task, x, largest_of(x, task.count)), task.y + r * task.stride);
-  }
-}
+void softmax_rows_u8_u8_avx512(const SoftmaxRows& task) { softmax_rows<std::uint8_t, std::uint8_t>(task); }
+void softmax_rows_u8_s16_avx512(const SoftmaxRows& task) { softmax_rows<std::uint8_t, std::int16_t>(task); }
+void softmax_rows_s16_u8_avx512(const SoftmaxRows& task) { softmax_rows<std::int16_t, std::uint8_t>(task); }
+void softmax_rows_s16_s16_avx512(const SoftmaxRows& task) { softmax_rows<std::int16_t, std::int16_t>(task); }
 
 }  // namespace halfeven::native

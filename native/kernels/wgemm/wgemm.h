@@ -70,18 +70,29 @@ struct WideSum {
   void* out;
 };
 
+// sums[i] = 256 high[i] + low[i], added to what is there where `more`.
+struct JoinHalves {
+  const std::int32_t* high;
+  const std::int32_t* low;
+  std::int64_t count;
+  bool more;
+  std::int64_t* sums;
+};
+
 struct WideKernels {
   void (*product)(const WgemmTask& task);
   void (*depthwise)(const WideDepthwiseTask& task);
   void (*rescale)(const WideRescale& task);
   void (*sum)(const WideSum& task);
+  void (*join)(const JoinHalves& task);
 };
 
 #define HALFEVEN_KERNEL(in, out, isa)                                      \
   void wgemm_##in##_##out##_##isa(const WgemmTask& task);                  \
   void wide_depthwise_##in##_##out##_##isa(const WideDepthwiseTask& task); \
   void wide_rescale_##in##_##out##_##isa(const WideRescale& task);         \
-  void wide_sum_##in##_##out##_##isa(const WideSum& task);
+  void wide_sum_##in##_##out##_##isa(const WideSum& task);                 \
+  void join_halves_##in##_##out##_##isa(const JoinHalves& task);
 #include "kernels/wgemm/kernels.inc"
 #undef HALFEVEN_KERNEL
 
@@ -92,7 +103,7 @@ inline constexpr Kernel<WideKernels> wide_kernels[] = {
    Type::out,                                                                                           \
    Isa::isa,                                                                                            \
    {wgemm_##in##_##out##_##isa, wide_depthwise_##in##_##out##_##isa, wide_rescale_##in##_##out##_##isa, \
-    wide_sum_##in##_##out##_##isa}},
+    wide_sum_##in##_##out##_##isa, join_halves_##in##_##out##_##isa}},
 #include "kernels/wgemm/kernels.inc"
 #undef HALFEVEN_KERNEL
 };

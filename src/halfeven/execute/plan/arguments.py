@@ -1,11 +1,8 @@
-"""What kernels over whole arrays take: windows over three axes, stacks of matrices."""
+"""What kernels over whole arrays take: windows over three axes; shapes that fit together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -56,39 +53,6 @@ def check_product(a: Shape, b: Shape) -> None:
     except ValueError:
         pass
     raise ParameterError(f"shapes {a} and {b} do not multiply")
-
-
-@dataclass(frozen=True)
-class Product:
-    """``a @ b`` as products of single matrices.
-
-    Attributes
-    ----------
-    result : shape of the product by NumPy's rules (an operand of one axis has no axis there).
-    sizes : matrices of a, of b, rows, depth, columns. a_index, b_index : which of them make each result.
-    """
-
-    result: Shape
-    sizes: tuple[int, int, int, int, int]
-    a_index: list[int]
-    b_index: list[int]
-
-
-def product_of(a: Shape, b: Shape) -> Product:
-    """How operands of these shapes multiply."""
-    check_product(a, b)
-    left = a if len(a) > 1 else (1, *a)
-    right = b if len(b) > 1 else (*b, 1)
-    batch = np.broadcast_shapes(left[:-2], right[:-2])
-    result = batch + (left[-2:-1] if len(a) > 1 else ()) + (right[-1:] if len(b) > 1 else ())
-    sizes = prod(left[:-2]), prod(right[:-2]), left[-2], left[-1], right[-1]
-    return Product(result, sizes, _index(left, batch), _index(right, batch))
-
-
-def _index(shape: Shape, batch: Shape) -> list[int]:
-    numbers: Any = np.arange(prod(shape[:-2])).reshape(shape[:-2])
-    found: list[int] = np.broadcast_to(numbers, batch).reshape(-1).tolist()
-    return found
 
 
 def sum_bits(largest: int) -> int:

@@ -25,7 +25,6 @@ def call(instruction: Any, stage: Stage) -> bool:  # noqa: ARG001  the rules bel
 
 call.register(ir.Softmax)(calls.call_softmax)
 call.register(Normalize)(calls.call_normalize)
-call.register(ir.MatMul)(call_products.call_matmul)
 call.register(ir.Linear)(call_products.call_linear)
 call.register(ir.Conv)(call_products.call_conv)
 call.register(ConvTranspose)(call_products.call_conv_transpose)

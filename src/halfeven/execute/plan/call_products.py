@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from halfeven.errors import ParameterError
 from halfeven.execute import transposed, windows
-from halfeven.execute.plan.arguments import check_product, native_window, product_of, sum_bits, three
+from halfeven.execute.plan.arguments import check_product, native_window, three
 from halfeven.execute.plan.call_codes import RAW_TYPES
-from halfeven.execute.plan.calls import array, farthest, holds, known, plain, plainly, room
+from halfeven.execute.plan.calls import array, holds, known, plain, plainly, room
 from halfeven.execute.plan.folded import stored_rescale
 from halfeven.execute.plan.layout import Held, Shape
 from halfeven.execute.plan.stage import Stage
@@ -24,20 +24,6 @@ from halfeven.ir.transposed import ConvTranspose
 from halfeven.ir.window import Window
 
 Convolution = ir.Conv | ConvTranspose
-
-
-def call_matmul(i: ir.MatMul, stage: Stage) -> bool:
-    """Of codes of any width."""
-    if not known(stage, i.a, i.b) or i.rescale.multiplier.m0.size != 1:
-        return False
-    a, b = plain(stage, i.a), plain(stage, i.b)
-    product = product_of(a.shape, b.shape)
-    bits = sum_bits(product.sizes[3] * farthest(a, i.a_zero) * farthest(b, i.b_zero))
-    how = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
-    y = room(stage, product.result, i.rescale.target.qtype.storage)
-    ends, one = (array(a, i.a_zero), array(b, i.b_zero), array(y)), array(b, i.b_zero)[3:]
-    stage.plan.call_gemm(*ends, list(product.sizes), product.a_index, product.b_index, one, [], bits, how)
-    return holds(stage, i, y)
 
 
 def call_linear(i: ir.Linear, stage: Stage) -> bool:

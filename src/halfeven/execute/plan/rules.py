@@ -19,7 +19,7 @@ from halfeven.execute.plan.pairs import take_add, take_mul, take_pair_table
 from halfeven.execute.plan.products import conv_shape, emit_conv, take_linear
 from halfeven.execute.plan.stage import BYTES, Stage
 from halfeven.execute.plan.transposed import take_conv_transpose
-from halfeven.execute.plan.wide import take_wide_add, take_wide_conv, take_wide_linear
+from halfeven.execute.plan.wide import STORED_TYPES, take_wide_add, take_wide_conv, take_wide_linear
 from halfeven.ir import instructions as ir
 from halfeven.ir.normalize import Normalize
 from halfeven.ir.select import Extreme
@@ -181,8 +181,10 @@ def _reduce_mean(i: ir.ReduceMean, stage: Stage) -> bool:
 
 @take.register
 def _softmax(i: ir.Softmax, stage: Stage) -> bool:
-    shape, to = stage.shape_of(i.x), i.target
-    if not shape or to.qtype.storage not in BYTES or i.exponentials.size < CODES:
+    shape, to = stage.any_shape(i.x), i.target
+    if not shape or stage.dtype_of(i.x) not in CODE_TYPES or np.dtype(to.qtype.storage) not in CODE_TYPES:
+        return False
+    if i.exponentials.size < CODES ** stage.dtype_of(i.x).itemsize:
         return False
     axis = i.axis % len(shape)
     if axis not in {image_axis(shape), last_axis(shape)}:
@@ -193,7 +195,8 @@ def _softmax(i: ir.Softmax, stage: Stage) -> bool:
     bounds = [stored(q, to.qtype.storage) for q in (to.zero_point, to.qmin, to.qmax)]
     m = i.multiplier
     e = np.ascontiguousarray(i.exponentials, np.uint32)
-    stage.plan.softmax(x.id, y.id, _rows(y), e, int(m.m0), int(m.shift), *bounds)
+    types = [STORED_TYPES[x.itemsize], STORED_TYPES[y.itemsize]]
+    stage.plan.softmax(x.id, y.id, _rows(x), y.stride, types, e, int(m.m0), int(m.shift), *bounds)
     stage.steps.append(f"Softmax {i.name}")
     stage.held[i.y] = y
     return True

@@ -39,6 +39,7 @@ def widened(stage: Stage, x: Held) -> Held:
     """The same codes as words."""
     if x.itemsize != 1:
         return x
+    x = stage.laid_out(x, None)
     key = x.id, x.shape, x.axis, "words"
     if key not in stage.relaid:
         y = stage.tensor(x.shape, x.axis, np.int16)
@@ -124,13 +125,13 @@ def emit_product(
     group = first // max(len(codes), 1)
     place = [x.id, x.nbytes, group * channels * x.itemsize, y.id, y.stride, first * y.itemsize, y.rows]
     padding = stage.padding(zero, x.stride, np.int16)
-    fused = _fused_multiplier(i.rescale, m, len(codes), i.accumulator.bits, int(i.accumulator.bound.max(initial=0)))
+    fused = fused_multiplier(i.rescale, m, len(codes), i.accumulator.bits, int(i.accumulator.bound.max(initial=0)))
     kind = STORED_TYPES[y.itemsize]
     stage.plan.wide_product(stage.weights[key], place, table, x.stride, padding, how, fused, kind)
     stage.steps.append(f"{type(i).__name__} {i.name}")
 
 
-def _fused_multiplier(how: Rescale, m: Multiplier, columns: int, bits: int, bound: int) -> NDArray[np.float64]:
+def fused_multiplier(how: Rescale, m: Multiplier, columns: int, bits: int, bound: int) -> NDArray[np.float64]:
     """M of each column, where one fused multiply-add rounds int64 sums to bytes or words; else nothing."""
     if bits != LONG or how.method is not Requantize.EXACT_HALF_EVEN or how.target.qtype.bits > 16:  # noqa: PLR2004
         return NO_MULTIPLIER
