@@ -12,6 +12,7 @@ from halfeven.errors import DataError, NotQuantizedError, ParameterError, Unavai
 from halfeven.execute import run as execute
 from halfeven.execute.boundary import codes_input, deliver, quantized_at_once, real_input, rooms
 from halfeven.execute.engine import Engine
+from halfeven.execute.threads import check_threads
 from halfeven.ir.program import Port, Program
 from halfeven.numerics.profile import JOURNEY6, ONNXRUNTIME, Profile, get_profile
 from halfeven.numerics.qtype import QType, int8
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 BACKENDS = ("native", "reference", "torch", "onnxruntime")
-THREADS_A_CORE, LEAST_LIMIT = 4, 16  # more threads only wait for each other
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger")
 
 
@@ -120,7 +120,7 @@ class QuantizedModel:
         values = self._real_inputs(feeds, counted=backend != "onnxruntime")
         places = rooms(into or {}, {p.name: p.dtype for p in self.outputs})
         if backend == "onnxruntime":
-            _check_threads(threads)
+            check_threads(threads)
             found = self._run_onnxruntime(values, threads)
         else:
             found = self._run(values, [p.name for p in self.outputs], backend, threads, places, progress)
@@ -291,7 +291,7 @@ class QuantizedModel:
         from halfeven.report.bench.inputs import noise  # noqa: PLC0415
         from halfeven.report.bench.peers import check_peers  # noqa: PLC0415
 
-        _check_threads(threads)
+        check_threads(threads)
         check_peers(tuple(against))
         if feeds is None:
             feeds = noise(self.inputs, {name: tuple(shape) for name, shape in (shapes or {}).items()})
@@ -317,17 +317,8 @@ class QuantizedModel:
         return run_session(self._session[1], values)
 
 
-def _check_threads(threads: int | None) -> None:
-    cores = os.cpu_count() or 1
-    most = max(LEAST_LIMIT, THREADS_A_CORE * cores)
-    if threads is not None and not 1 <= threads <= most:
-        raise ParameterError(
-            f"threads must be from 1 to {most} on this machine of {cores} cores, or left out for every core: {threads}"
-        )
-
-
 def _backend(name: str, threads: int | None) -> execute.Backend:
-    _check_threads(threads)
+    check_threads(threads)
     if name == "native":
         return execute.native_backend(threads)
     if name == "reference":

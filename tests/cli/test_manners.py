@@ -250,3 +250,25 @@ def test_a_wrong_word_is_answered_with_the_right_ones(
     assert words in said
     assert said.count("\n") == 1
     assert not (good / "new.onnx").exists()
+
+
+ENVIRONMENTS = {
+    "too many threads": ("HALFEVEN_NUM_THREADS", "1000", "HALFEVEN_NUM_THREADS must be from 1 to"),
+    "no threads": ("HALFEVEN_NUM_THREADS", "0", "HALFEVEN_NUM_THREADS is '0', expected a positive integer"),
+    "threads in words": ("HALFEVEN_NUM_THREADS", "many", "HALFEVEN_NUM_THREADS is 'many', expected a positive integer"),
+    "an unknown set": ("HALFEVEN_ISA", "sse", "HALFEVEN_ISA is 'sse', expected one of"),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "words"), ENVIRONMENTS.values(), ids=ENVIRONMENTS.keys())
+def test_an_environment_that_cannot_be_is_one_line(name: str, value: str, words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "halfeven", "info"],
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"halfeven: {words}")
+    assert done.stderr.count("\n") == 1

@@ -10,6 +10,7 @@ from halfeven import _native
 from halfeven.cli.commands import WRITING, Commands, Interrupted
 from halfeven.cli.complain import complain, one_line, usage
 from halfeven.errors import HalfevenError, ParameterError
+from halfeven.execute.threads import check_threads
 
 DONE, FAILED, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
 
@@ -50,7 +51,7 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    _check_instruction_set()
+    _check_environment()
     try:
         status = app(args=arguments or ["--help"], prog_name="halfeven", standalone_mode=False)
         status = status if arguments else IMPOSSIBLE
@@ -60,9 +61,10 @@ def _run(arguments: list[str]) -> int:
     return status if isinstance(status, int) else DONE
 
 
-def _check_instruction_set() -> None:
-    """Say in one line that HALFEVEN_ISA names a set that this machine cannot run."""
+def _check_environment() -> None:
+    """Say in one line that HALFEVEN_ISA or HALFEVEN_NUM_THREADS asks for what this machine cannot do."""
     try:
         _native.active_isa()
     except (ValueError, RuntimeError) as error:
-        raise ParameterError(f"HALFEVEN_ISA: {error}") from None
+        raise ParameterError(str(error)) from None
+    check_threads(None)
