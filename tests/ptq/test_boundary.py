@@ -193,3 +193,26 @@ def test_the_same_options_give_the_same_file() -> None:
     model, data = small_models.cnn(), small_models.images(8)
     first, again = (he.quantize_model(model, data, boundary="codes")._graph for _ in range(2))
     assert to_bytes(first) == to_bytes(again)
+
+
+@pytest.mark.parametrize(
+    ("body", "floats"),
+    [
+        ("m = MatMul(x, w)  y = Clip(m, zero, six)", ["Clip"]),  # an upper bound is no bound of sums
+        ("m = MatMul(x, w)  y = Relu(m)", []),
+        ("a = MatMul(x, w)  b = MatMul(x, v)  m = Concat <axis=1> (a, b)  y = Reshape(m, shape)", ["Concat"]),
+        ("a = MatMul(x, w)  s = Sigmoid(a)  y = Mul(a, s)", ["Sigmoid", "Mul"]),
+    ],
+)
+def test_products_before_the_end_give_their_sums(build: Build, body: str, floats: list[str]) -> None:
+    constants = {"w": normal(4, 3), "v": normal(4, 3), "zero": np.float32(0), "six": np.float32(1.5)}
+    constants["shape"] = np.array([-1, 2, 3])
+    read = {name: a for name, a in constants.items() if f" {name})" in body or f" {name}," in body}
+    shape = "N,2,3" if "Reshape" in body else "N,3"
+    made = he.quantize_model(
+        build(f"g (float[N,4] x) => (float[{shape}] y) {{ {body} }}", **read), X, boundary={"y": "unquantized"}
+    )
+    kinds = [type(i).__name__ for i in made.program]
+    assert kinds.count("Linear") == kinds.count("Dequantize") == (2 if "Concat" in body else 1)
+    assert set(floats) <= {p.operator for p in made.program.float_parts} <= {*floats, "Reshape"}
+    every_backend(made, {"x": X})
