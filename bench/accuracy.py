@@ -15,19 +15,21 @@ import argparse
 import hashlib
 import json
 import logging
+import math
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from accuracy_peers import PEERS, Peer, PeerError, quantized
-from accuracy_tasks import TASKS, Counts, Scores, Task, float_runner, samples
+from accuracy_tasks import TASKS, Array, Counts, Run, Scores, Task, float_runner, samples
 
 import halfeven
 from halfeven.demo.cache import cache_folder, write_file
 from halfeven.errors import UnavailableError
+from halfeven.ptq.difference import Difference, Measure
 
 PROTOCOL = 1  # of the peers' scripts: a change makes kept scores stale
 
@@ -58,10 +60,29 @@ def ours(task: Task, options: argparse.Namespace) -> Row:
     start = time.perf_counter()
     model = halfeven.quantize_model(task.model, list(samples(task)), **asked)
     seconds = time.perf_counter() - start
-    scores = task.judge(lambda x: model.run({task.input_name: x}, backend="native", threads=2))
+    scores = judged_beside_float(task, lambda x: model.run({task.input_name: x}, backend="native", threads=2))
     in_float = len(model.program.float_parts)
     setting = " ".join(" ".join(v) if isinstance(v, list) else str(v) for v in asked.values()) or "default"
     return Row("halfeven", setting, scores, seconds, f"{in_float} parts in float32" if in_float else "")
+
+
+def judged_beside_float(task: Task, run: Run) -> Scores:
+    """The task's scores and ``near dB``: the SQNR of all outputs against the float model's on the same inputs.
+
+    A score may lie above the float model's by luck; no luck brings outputs nearer to it.
+    """
+    real, sums = float_runner(task.model, task.input_name), {}
+
+    def both(x: Array) -> Mapping[str, Array]:
+        found = run(x)
+        for name, expected in real(x).items():
+            if name in found:
+                sums[name] = sums.get(name, Difference()) + Difference.between(expected, found[name])
+        return found
+
+    scores = task.judge(both)
+    error = sum(Measure.SQNR.of(difference) for difference in sums.values())
+    return {**scores, "near dB": -10 * math.log10(error)} if 0 < error < math.inf else scores
 
 
 def best(peer: Peer, task: Task, python: str, *, refresh: bool) -> Row:
@@ -89,7 +110,7 @@ def kept(peer: Peer, task: Task, setting: str, python: str, *, refresh: bool) ->
     try:
         with quantized(peer, task, setting, python) as run:
             seconds = time.perf_counter() - start
-            found: dict[str, Any] = {"scores": task.judge(run), "seconds": seconds}
+            found: dict[str, Any] = {"scores": judged_beside_float(task, run), "seconds": seconds}
     except PeerError as error:
         return {"error": str(error)}
     write_file(path, lambda staged: staged.write_text(json.dumps(found)))
@@ -121,7 +142,7 @@ def show(task: Task, row: Row) -> None:
     )
     seconds = "" if row.seconds is None else f"{row.seconds:.0f} s"
     print(
-        f"{task.name:20}{task.samples:6}  {row.tool:12}{row.setting:22}{scores:34}{seconds:>7}  {row.remark}",
+        f"{task.name:20}{task.samples:6}  {row.tool:12}{row.setting:22}{scores:48}{seconds:>7}  {row.remark}",
         flush=True,
     )
 

@@ -99,7 +99,7 @@ def _why_not(draft: Draft, samples: Sequence[Sample]) -> str | None:
     if not draft.placement.products:
         return "there are no weights with codes"
     if len(samples) < PER_JUDGE:
-        return f"{len(samples)} different samples are too few: {PER_JUDGE} or more were expected, one of which judges"
+        return f"{PER_JUDGE} or more different samples were expected, one of which judges, and there are {len(samples)}"
     return None
 
 

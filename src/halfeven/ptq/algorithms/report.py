@@ -63,6 +63,8 @@ class AlgorithmReport:
         places = f"{len(self.changes)} place{'' if len(self.changes) == 1 else 's'} changed"
         if self.undone:
             places = "undone"
+        elif not self.changes and len(self.left) == 1:
+            return f"{self.name}: nothing changed: {self.left[0]}"
         left = f", {len(self.left)} left" if self.left else ""
         outputs = (
             f"; SQNR at the outputs {decibels(self.before)} -> {decibels(self.after)}"

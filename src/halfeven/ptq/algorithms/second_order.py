@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +20,9 @@ from halfeven.ptq.algorithms.walk import Layer, Walk
 from halfeven.ptq.algorithms.weight_matrix import WeightMatrix, weight_matrix
 from halfeven.ptq.difference import Difference, Measure
 from halfeven.ptq.draft import Draft, bias_of
+from halfeven.ptq.in_turn import in_turn
 from halfeven.ptq.keep import Sample
+from halfeven.ptq.pieces import cores
 from halfeven.ptq.placement import Product
 from halfeven.ptq.rounding.columns import spread_evenly
 from halfeven.ptq.rounding.layer import Rounded, round_layer
@@ -105,8 +107,9 @@ def _moments(draft: Draft, layer: Layer, matrix: WeightMatrix) -> tuple[Moments,
     if not layer.reads:
         raise _Left("there are no samples")
     count = len(layer.reads)
-    first = _moments_of(draft, layer, matrix, range(0, count, 2))
-    return first, _moments_of(draft, layer, matrix, range(1, count, 2)) if count > 1 else first
+    halves = [range(k, count, 2) for k in range(min(count, 2))]
+    first, *second = in_turn(partial(_moments_of, draft, layer, matrix), halves, 2)
+    return first, second[0] if second else first
 
 
 def _moments_of(draft: Draft, layer: Layer, matrix: WeightMatrix, samples: Sequence[int]) -> Moments:
@@ -156,8 +159,9 @@ def _bias(reader: Reader, matrix: WeightMatrix, seen: Moments, draft: Draft, wei
 
 
 def _error(layer: Layer, draft: Draft) -> float:
-    both = zip(layer.expected, layer.results(draft), strict=True)
-    return Measure.SQNR.of(reduce(Difference.__add__, (Difference.between(f, q) for f, q in both)))
+    results = layer.results(draft)
+    parts = in_turn(lambda k: Difference.between(layer.expected[k], results[k]), range(len(results)), cores())
+    return Measure.SQNR.of(reduce(Difference.__add__, parts))
 
 
 def _words(old: Constant, new: Constant, rounded: Rounded) -> str:

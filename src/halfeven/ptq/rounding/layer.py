@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from halfeven.ptq.in_turn import in_turn
 from halfeven.ptq.rounding.factor import solve, upper_factor
 from halfeven.ptq.rounding.feedback import Grid, improve, round_with_feedback
 from halfeven.ptq.rounding.scales import SHRINK, by_diagonal, covering, refitted, spread, stored
@@ -165,7 +166,8 @@ def _damping(halves: tuple[Problem, Problem], grid: Grid, least: float) -> float
 
     def error(k: int) -> float:
         if k not in errors:
-            errors[k] = sum(_carried_over(*pair, allowed[k], grid) for pair in (halves, halves[::-1]))
+            both_ways = in_turn(lambda pair: _carried_over(*pair, allowed[k], grid), (halves, halves[::-1]), 2)
+            errors[k] = sum(both_ways)
         return errors[k]
 
     if not allowed:
