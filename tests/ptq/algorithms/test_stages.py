@@ -13,12 +13,13 @@ import onnx_ir as ir
 import pytest
 
 import halfeven as he
-from halfeven.errors import ParameterError
+from halfeven.errors import ModelError, ParameterError
 from halfeven.interop import metadata, to_bytes
 from halfeven.lower import lower
 from halfeven.numerics.profile import JOURNEY6
 from halfeven.ptq.algorithms import Algorithm, Change, Error, Refined, Rewritten, Tick, algorithms_of, apply, walk
 from halfeven.ptq.algorithms.report import AlgorithmReport
+from halfeven.ptq.algorithms.second_order import SecondOrderRounding
 from halfeven.ptq.draft import Draft
 from halfeven.ptq.keep import Sample
 from halfeven.ptq.quantize import plan_quantization, quantize
@@ -145,6 +146,19 @@ def test_what_is_kept_is_no_farther_on_samples_held_back(build: Build) -> None:
     assert all(r.undone or r.after <= r.before for r in reports(model))
     assert all((r.taught, r.judged) == (18, 6) for r in reports(model))
     assert any(r.changes for r in reports(model))
+
+
+def test_what_cannot_act_says_why_and_the_others_do(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> Refined:
+        raise ModelError("onnxruntime cannot load the float model: no such operator")
+
+    monkeypatch.setattr(SecondOrderRounding, "round_weights", fails)
+    first, second = reports(he.quantize_model(build(GRAPH, **ARRAYS), X))
+    assert str(first) == (
+        "second-order-rounding: nothing changed: it cannot act on this model: "
+        "onnxruntime cannot load the float model: no such operator"
+    )
+    assert second.taught == 18
 
 
 def test_no_sample_both_teaches_and_judges() -> None:

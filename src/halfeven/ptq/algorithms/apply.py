@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import onnx_ir as ir
 
 from halfeven import interop
+from halfeven.errors import HalfevenError
 from halfeven.ptq.algorithms.report import AlgorithmReport, decibels, options_of
 from halfeven.ptq.algorithms.stages import Algorithm, BiasCorrecting, Error, FloatRewrite, Refined, Tick, WeightRounding
 from halfeven.ptq.algorithms.walk import fitting
@@ -72,20 +73,32 @@ def refine(
         for _ in range(len(steps) * len(draft.placement.products)):
             tick()
         return draft, tuple(AlgorithmReport(a.name, options_of(a), (), (why_not,)) for a, _ in steps)
-    taught = fitting(draft, taught)
     error, reports = _error(draft, judges), []
     for algorithm, step in steps:
-        given = taught[: algorithm.samples]
-        found = step(draft, given, tick)
+        found, given = _acted(step, draft, taught[: algorithm.samples], tick)
         after = error if found.draft is draft else _error(found.draft, judges)
         undone = found.draft is not draft and not after < error
         left = (*found.left, *(["all of it was undone: the outputs come no nearer"] if undone else []))
         changes = () if undone else found.changes
-        options, counts = options_of(algorithm), (len(given), len(judges))
+        options, counts = options_of(algorithm), (given, len(judges))
         reports.append(AlgorithmReport(algorithm.name, options, changes, left, error, after, undone, *counts))
         if not undone:
             draft, error = found.draft, after
     return draft, tuple(reports)
+
+
+def _acted(
+    step: Callable[[Draft, Sequence[Sample], Tick], Refined], draft: Draft, samples: Sequence[Sample], tick: Tick
+) -> tuple[Refined, int]:
+    """What a step made of the draft, and of how many samples: as many as a walk can hold.
+
+    A model that quantizes but cannot be walked block by block is left as it is: accuracy is asked for, not needed.
+    """
+    try:
+        given = fitting(draft, samples)
+        return step(draft, given, tick), len(given)
+    except HalfevenError as reason:
+        return Refined(draft, (), (f"it cannot act on this model: {reason}",)), 0
 
 
 def held_back(samples: Sequence[Sample]) -> tuple[Sequence[Sample], Sequence[Sample]]:
