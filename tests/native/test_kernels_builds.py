@@ -39,6 +39,18 @@ PRODUCTS = Check(
     ("igemm", "depthwise", "winograd"),
     ("engine/cpu", "kernels/igemm/weights", "kernels/depthwise/weights", "kernels/winograd/weights"),
 )
+FAMILIES = Check(
+    "families_check",
+    ("rows", "softmax", "normalize", "wgemm", "gemm", "requantize"),
+    (
+        "engine/cpu",
+        *("kernels/conv/conv", "kernels/conv/depthwise", "kernels/divide/divide", "kernels/eltwise/eltwise"),
+        *("kernels/gemm/gemm", "kernels/gemm/operands", "kernels/normalize/normalize", "kernels/pool/pool"),
+        *("kernels/reduce/reduce", "kernels/rescale/rescale", "kernels/resize/resize", "kernels/select/select"),
+        *("kernels/slopes/slopes", "kernels/softmax/softmax", "kernels/sums/sums", "kernels/table/table"),
+        "kernels/wgemm/weights",
+    ),
+)
 CHECKS = pytest.mark.parametrize("what", [KERNELS, PRODUCTS], ids=lambda what: what.name)
 STRICT = ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-ffp-contract=off", "-pthread"]
 AVX2 = ["-mavx2", "-mfma"]
@@ -110,6 +122,18 @@ def test_neon_kernels_in_an_emulator(what: Check, tmp_path: Path) -> None:
 def test_product_kernels_of_this_machine(tmp_path: Path) -> None:
     program = build(PRODUCTS, need("g++", "g++"), ["-O2"], here(), tmp_path)
     check([str(program)], {name for name, _, supported in _native.isa_names() if supported})
+
+
+def test_other_kernels_agree_on_both_architectures(tmp_path: Path) -> None:
+    emulator = need("qemu-aarch64", "qemu-user")
+    compiler = need("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "arm").mkdir()
+    ours = build(FAMILIES, need("g++", "g++"), ["-O1"], here(), tmp_path / "here")
+    theirs = build(FAMILIES, compiler, ["-O1", "-static"], ARM, tmp_path / "arm")
+    found = check([str(ours)], {name for name, _, supported in _native.isa_names() if supported})
+    assert len(found) > 20
+    assert check([emulator, str(theirs)], {"portable", "neon", "neon_dotprod"}) == found
 
 
 MEMORY = ("address,undefined", [])
