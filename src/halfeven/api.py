@@ -12,6 +12,7 @@ from halfeven.errors import DataError, NotQuantizedError, ParameterError, Unavai
 from halfeven.execute import run as execute
 from halfeven.execute.boundary import codes_input, deliver, quantized_at_once, real_input, rooms
 from halfeven.execute.engine import Engine
+from halfeven.execute.memory import return_free_memory
 from halfeven.execute.threads import check_threads
 from halfeven.ir.program import Port, Program
 from halfeven.numerics.profile import JOURNEY6, ONNXRUNTIME, Profile, get_profile
@@ -438,6 +439,7 @@ def load(
             source=_source(path),
         )
     program = lower(model, get_profile(profile or named), strict=strict, name=model.graph.name or "model")
+    return_free_memory()
     return QuantizedModel(model, program, _source(path))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from small_models import cnn, images, not_integer
 import halfeven
 from halfeven.errors import DataError, HalfevenError, NotANumberError, ParameterError, ResourceError
 from halfeven.execute import memory
+from halfeven.ir import instructions as ir
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +144,15 @@ def test_what_memory_cannot_hold_is_refused_before_it_runs(monkeypatch: pytest.M
 def test_available_memory_is_what_the_system_says() -> None:
     found = memory.available_bytes()
     assert found is None or 1 << 20 < found < 1 << 50
+
+
+def test_a_program_s_weights_are_the_graph_s_own(tmp_path: Path) -> None:
+    halfeven.quantize_model(cnn(), {"image": images(4)}).save(tmp_path / "model.onnx")
+    model = halfeven.load(tmp_path / "model.onnx")
+    initializers = [
+        v.const_value.numpy() for v in model._graph.graph.initializers.values() if v.const_value is not None
+    ]
+    weights = [i.weight for i in model.program if isinstance(i, ir.Conv)]
+    assert weights
+    for w in weights:
+        assert any(np.shares_memory(w, a) for a in initializers)

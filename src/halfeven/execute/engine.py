@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from halfeven import _native
 from halfeven.errors import HalfevenError, NotANumberError, ResourceError
-from halfeven.execute.memory import check_memory
+from halfeven.execute.memory import check_memory, return_free_memory
 from halfeven.execute.plan.batch import parts
 from halfeven.execute.plan.planner import FloatStage, Planned, PlannedStage, Planner
 from halfeven.execute.plan.stage import NativeStage
@@ -149,9 +149,12 @@ class Engine:
             if planned is not None:
                 return planned, False
             constants = frozenset(set(self._program.constants) - set(wanted) - set(values))
+            packed = self.weight_bytes
             todo = needed(self._program, set(arrays), wanted)
             planned = Planner(todo, constants, self._weights, arrays, tuple(values), wanted, threads).plan()
             self._keep(key, planned)
+        if self.weight_bytes > packed:  # packing took room of its own
+            return_free_memory()
         return planned, True
 
     def _kept(self, key: Key) -> Planned | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from pathlib import Path
 
 from halfeven.errors import ResourceError
@@ -28,6 +30,14 @@ def check_memory(needed: int, what: str) -> None:
     available = available_bytes() if needed > ALWAYS_THERE else None
     if available is not None and needed > available:
         raise ResourceError(what, needed, available)
+
+
+def return_free_memory() -> None:
+    """Give pages back that loading a model took and freed again: the C library would keep them for itself."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+        if trim is not None:
+            trim(0)
 
 
 def _of_machine() -> int | None:

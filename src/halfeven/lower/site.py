@@ -82,7 +82,7 @@ def operand_of(value: ir.Value, profile: Profile) -> Operand:
 def _constant_codes(codes: ir.Value, params: AffineParams, profile: Profile) -> Integers | None:
     known = constant_of(codes)
     if known is not None:
-        return known.astype(params.qtype.storage)
+        return known.astype(params.qtype.storage, copy=False)  # the graph's own array: nobody writes to either
     node = codes.producer()
     if node is None or node.op_type != "QuantizeLinear":
         return None
