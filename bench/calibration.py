@@ -8,7 +8,7 @@ memory is the greatest resident size of the whole process. Medians of interleave
 inference    onnxruntime, float, its default settings
 statistics   ours: a histogram of every tensor that gets codes, and from it ranges by max, percentile, kl and mse
 max          ours with extremes alone
-default      quantize_model with its default settings up to the written model: a second look at a few samples included
+ranges       quantize_model without accuracy algorithms: its default choice of ranges looks at a few samples again
 minmax, entropy, percentile   onnxruntime.quantization's calibrators up to their ranges; they keep what they see, so
              each gets --limit-gb of memory and a row that says so where that was not enough
 """
@@ -27,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -55,25 +56,30 @@ def inference(model: Path, samples: Iterator[Sample]) -> None:
         session.run(None, sample)
 
 
-def our_statistics(model: Path, samples: Iterator[Sample], methods: tuple[str, ...] = ()) -> None:
-    """The first pass of quantize_model, and one range a tensor by each method."""
+def our_statistics(model: Path, samples: Iterator[Sample], methods: tuple[str, ...]) -> int:
+    """The first pass of quantize_model, and one range a tensor by each method; the peak that was stated before."""
     from halfeven.ptq.calibrate import calibrate  # noqa: PLC0415
+    from halfeven.ptq.memory import calibration_memory  # noqa: PLC0415
     from halfeven.ptq.quantize import plan_quantization  # noqa: PLC0415
     from halfeven.ranges import Histogram, MinMax, choose_range  # noqa: PLC0415
 
     cleaned, plan = plan_quantization(model)
     kind = Histogram if len(methods) > 1 else MinMax
-    seen, _ = calibrate(cleaned.model, plan.placement.observed, samples, kind=kind)
+    tensors, first = plan.placement.observed, next(samples)
+    memory = calibration_memory(cleaned.model, tensors, {n: a.shape for n, a in first.items()}, kind=kind)
+    stated = memory.total + resident_bytes("VmRSS")
+    seen, _ = calibrate(cleaned.model, tensors, chain([first], samples), kind=kind)
     for found in seen.values():
         for method in methods:
             choose_range(found, method)
+    return stated
 
 
-def our_default(model: Path, samples: Iterator[Sample]) -> None:
+def our_ranges(model: Path, samples: Iterator[Sample]) -> None:
     """All of it."""
     from halfeven.ptq.quantize import quantize  # noqa: PLC0415
 
-    quantize(model, samples)
+    quantize(model, samples, algorithms=())
 
 
 def peer(method: str, model: Path, samples: Iterator[Sample]) -> None:
@@ -93,11 +99,11 @@ def peer(method: str, model: Path, samples: Iterator[Sample]) -> None:
 
 
 ALL = ("max", "percentile", "kl", "mse")
-WAYS: dict[str, Callable[[Path, Iterator[Sample]], None]] = {
+WAYS: dict[str, Callable[[Path, Iterator[Sample]], int | None]] = {
     "inference": inference,
     "statistics": lambda model, samples: our_statistics(model, samples, ALL),
     "max": lambda model, samples: our_statistics(model, samples, ("max",)),
-    "default": our_default,
+    "ranges": our_ranges,
     "minmax": lambda model, samples: peer("MinMax", model, samples),
     "entropy": lambda model, samples: peer("Entropy", model, samples),
     "percentile": lambda model, samples: peer("Percentile", model, samples),
@@ -108,7 +114,7 @@ def import_first(way: str) -> None:
     """What is loaded is not what is timed."""
     import onnxruntime  # noqa: PLC0415
 
-    if way in ("statistics", "max", "default"):
+    if way in ("statistics", "max", "ranges"):
         import halfeven.lower  # noqa: PLC0415
         import halfeven.ptq.quantize  # noqa: F401, PLC0415
     elif way != "inference":
@@ -121,18 +127,18 @@ def run_one(way: str, model: str, folder: str, count: str) -> None:
     import_first(way)
     start, cpu = time.perf_counter(), time.process_time()
     try:
-        WAYS[way](Path(model), read_samples(Path(folder), int(count)))
+        stated = WAYS[way](Path(model), read_samples(Path(folder), int(count)))
     except Exception as error:  # noqa: BLE001  whatever a tool raises where memory ends
         print(json.dumps({"error": " ".join(str(error).split())[:100] or type(error).__name__}))
         return
     spent = {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
-    print(json.dumps({**spent, "bytes": peak_bytes()}))
+    print(json.dumps({**spent, "bytes": resident_bytes("VmHWM"), "stated": stated}))
 
 
-def peak_bytes() -> int:
-    """The greatest resident size that this process had."""
+def resident_bytes(which: str) -> int:
+    """Of this process: VmRSS now, VmHWM at most so far."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(which))
 
 
 # --- all ways side by side ---
@@ -217,7 +223,7 @@ def show(case: Case, ways: list[str], rounds: int, limit_gb: float) -> None:
             if not any("error" in row for row in found[way]):
                 found[way].append(measure(way, case, limit_gb))
     print(f"\n{case.name}, {case.count} samples")
-    print(f"  {'':12}{'s':>9}{'ratio':>8}{'CPU s':>9}{'MB':>9}{'ratio':>8}")
+    print(f"  {'':12}{'s':>9}{'ratio':>8}{'CPU s':>9}{'MB':>9}{'ratio':>8}{'stated':>9}")
     plain = found["inference"]
     for way, rows in found.items():
         if "error" in rows[-1]:
@@ -228,7 +234,8 @@ def show(case: Case, ways: list[str], rounds: int, limit_gb: float) -> None:
             statistics.median(row[key] for row in rows) / statistics.median(row[key] for row in plain)
             for key in ("seconds", "bytes")
         )
-        print(f"  {way:12}{seconds:9.2f}{times:8.2f}{cpu:9.2f}{size / 1e6:9.0f}{larger:8.2f}", flush=True)
+        stated = f"{rows[0]['stated'] / 1e6:9.0f}" if rows[0]["stated"] else ""
+        print(f"  {way:12}{seconds:9.2f}{times:8.2f}{cpu:9.2f}{size / 1e6:9.0f}{larger:8.2f}{stated}", flush=True)
 
 
 def main() -> None:

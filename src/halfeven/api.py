@@ -374,7 +374,8 @@ def quantize_model(
     profile : the arithmetic that the model is made for.
     strict : refuse a model of which a part would run in float32.
     progress : called with (done, total or None) samples; None or False for silence. If it has a method ``begin``, that
-        is called with the name of each part of a search.
+        is called with the name of each part of a search; if it has ``state``, that with the memory that calibration
+        will take, before it begins (it stands in ``model.ptq.memory`` too).
 
     Raises
     ------

@@ -52,3 +52,21 @@ def test_a_buffer_that_is_used_again_is_copied() -> None:
 def test_name_type_shape_and_values_count(other: dict[str, np.ndarray]) -> None:
     assert digest_of({"x": np.zeros(4, np.float32)}) != digest_of(other)
     assert digest_of({"x": np.zeros((4, 4), np.float32)[:, ::2]}) == digest_of({"x": np.zeros((4, 2), np.float32)})
+
+
+@given(st.permutations(range(12)), st.integers(1, 400))
+def test_kept_bytes_are_bounded_whatever_the_order(order: list[int], most_bytes: int) -> None:
+    def kept(ks: list[int]) -> list[int]:
+        keeper = Keeper(8, most_bytes)
+        for _ in keeper.watch({"x": np.full(5 * k + 1, k, np.float32)} for k in ks):
+            pass
+        return [int(s["x"][0]) for s in keeper.samples]
+
+    found = kept(order)
+    assert found == kept(list(range(12)))
+    assert len(found) == 1 or sum(4 * (5 * k + 1) for k in found) <= most_bytes
+
+
+def test_what_many_samples_would_take_is_known() -> None:
+    sample = {"x": np.zeros(25, np.float32)}
+    assert [Keeper(4, most).expected_bytes(sample) for most in (1000, 250, 50)] == [400, 250, 100]

@@ -56,6 +56,10 @@ class _Bar:
         """Another part begins."""
         self._bar.reset(self._task, description=label, total=None)
 
+    def state(self, fact: object) -> None:
+        """Something to know before it begins."""
+        self._bar.console.print(str(fact), markup=False, highlight=False, soft_wrap=True)
+
     def __call__(self, done: int, total: int | None) -> None:
         self._bar.update(self._task, completed=done, total=total)
 
@@ -69,6 +73,10 @@ class _Lines:
         """Another part begins."""
         self._label = label
         self._shown = -1
+
+    def state(self, fact: object) -> None:
+        """Something to know before it begins."""
+        sys.stderr.write(f"{fact}\n")
 
     def __call__(self, done: int, total: int | None) -> None:
         tenth = 10 * done // total if total else done // (50 if self._label == "calibrating" else 10)

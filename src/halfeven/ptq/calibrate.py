@@ -17,6 +17,7 @@ from halfeven.ptq.pieces import cores
 from halfeven.ptq.segments import tap
 from halfeven.ranges import Histogram, MinMax, Statistics
 
+MOST_RUNS = 8
 Progress = Callable[[int, "int | None"], Any]
 """Called with the number of samples done, and of all samples where it is known."""
 
@@ -64,10 +65,15 @@ def calibrate(
         return number + 1
 
     count = 0
-    for count in in_turn(look, enumerate(map(_copied, samples)), cores()):
+    for count in in_turn(look, enumerate(map(_copied, samples)), runs_at_once()):
         if progress is not None:
             progress(count, total)
     return {name: gathering.statistics for name, gathering in seen.items()}, count
+
+
+def runs_at_once() -> int:
+    """One for each core; each holds tensors of its own, so :data:`MOST_RUNS` at most."""
+    return min(cores(), MOST_RUNS)
 
 
 def _copied(sample: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

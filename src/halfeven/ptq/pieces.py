@@ -89,6 +89,25 @@ class Source:
         made._weights = {**self._weights, **{n: ir.tensor(a, name=n) for n, a in arrays.items()}}  # noqa: SLF001
         return made
 
+    def weight_bytes(self, nodes: Sequence[onnx.NodeProto]) -> int:
+        """Of the constants that they read."""
+        return sum(self._weights[name].nbytes for name in _needed(nodes) if name in self._weights)
+
+    def shaped(self, shapes: Mapping[str, Sequence[int]]) -> onnx.ModelProto:
+        """The model with these shapes of inputs, without inferred ones, and without the values of large constants."""
+        made = onnx.ModelProto()
+        made.CopyFrom(self._model)
+        del made.graph.value_info[:], made.graph.initializer[:]
+        for value in made.graph.input:
+            if value.name in shapes:
+                value.type.tensor_type.shape.CopyFrom(onnx.TensorShapeProto())
+                for size in shapes[value.name]:
+                    value.type.tensor_type.shape.dim.add(dim_value=size)
+        for value in made.graph.output:
+            value.type.tensor_type.ClearField("shape")
+        made.graph.initializer.extend(SharedWeights.of(self._weights).initializers)
+        return made
+
     def inputs(self, nodes: Sequence[onnx.NodeProto]) -> tuple[str, ...]:
         """What ``nodes`` read and neither make nor find among the model's constants."""
         made = {name for node in nodes for name in node.output}

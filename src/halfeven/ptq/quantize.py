@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
@@ -33,14 +33,15 @@ from halfeven.ptq.config import NodeSetting
 from halfeven.ptq.data import count_samples, samples
 from halfeven.ptq.difference import Measure
 from halfeven.ptq.draft import Draft
-from halfeven.ptq.keep import Keeper, Sample
+from halfeven.ptq.keep import Keeper, Sample, bytes_of
 from halfeven.ptq.masks import softmax_reads
+from halfeven.ptq.memory import CalibrationMemory, calibration_memory
 from halfeven.ptq.options import Options, again
 from halfeven.ptq.placement import Placement
 from halfeven.ptq.plan import Plan, make_plan
 from halfeven.ptq.remarks import remarks_on
 from halfeven.ptq.weights import Widened
-from halfeven.ranges import Statistics
+from halfeven.ranges import Histogram, MinMax, Statistics
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -64,7 +65,7 @@ class PtqResult:
     samples : how many were seen.
     settings : what was asked of each node. warnings : remarks on configuration, boundary and ranges, one line
         each.
-    algorithms : what each accuracy algorithm did.
+    algorithms : what each accuracy algorithm did. memory : that calibration was expected to take.
     """
 
     model: ir.Model
@@ -78,6 +79,7 @@ class PtqResult:
     settings: tuple[NodeSetting, ...] = ()
     warnings: tuple[str, ...] = ()
     algorithms: tuple[AlgorithmReport, ...] = ()
+    memory: CalibrationMemory | None = None
 
     @property
     def params(self) -> dict[str, AffineParams]:
@@ -108,7 +110,8 @@ def quantize(
     data : samples, in any form of :func:`halfeven.ptq.data.samples`.
     profile : the arithmetic that the model is made for; the file names it.
     progress : called with (samples done, their number or None); samples on which ranges are compared count again, and
-        so does each product of each algorithm that looks at it.
+        so does each product of each algorithm that looks at it. If it has a method ``state``, that is called with the
+        :class:`~halfeven.ptq.memory.CalibrationMemory` before calibration begins.
     options : see :class:`~halfeven.ptq.options.Options`.
 
     Raises
@@ -144,7 +147,7 @@ def calibrate_model(
         plan = make_plan(rewritten, plan.original, **options)
     equality = interop.check_equal(model, cleaned.model, first[:COMPARED])
     known = count_samples(data, _inputs(cleaned.model)) if progress else None
-    seen = _see(cleaned, plan, chain(first, stream), _Count(progress, known), keep)
+    seen = _see(cleaned, plan, first, stream, _Count(progress, known), keep)
     return Calibrated(model, options, cleaned, plan, equality, seen, reports, profile)
 
 
@@ -230,6 +233,7 @@ class Calibrated:
             plan.settings,
             (*plan.warnings, *exposed.remarks, *remarks),
             reports,
+            self.seen.memory,
         )
 
 
@@ -269,6 +273,12 @@ class _Count:
         if self._known is not None:
             self._total = self._known + min(self._known, again) + other
 
+    def state(self, memory: CalibrationMemory) -> None:
+        """Say what is about to be needed, to a caller who listens."""
+        tell = getattr(self._progress, "state", None)
+        if tell is not None:
+            tell(memory)
+
     def tick(self, *_done: object) -> None:
         """One more."""
         self._done += 1
@@ -278,29 +288,44 @@ class _Count:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What the samples showed, how many they were, and those that were kept."""
+    """What the samples showed, how many they were, those that were kept, and the memory that was expected."""
 
     statistics: Mapping[str, Statistics]
     kept: Sequence[Sample]
     samples: int
     count: _Count
+    memory: CalibrationMemory | None = None
 
 
-def _see(cleaned: CleanUp, plan: Plan, stream: Iterable[Sample], count: _Count, keep: int) -> Seen:
+def _see(
+    cleaned: CleanUp, plan: Plan, first: Sequence[Sample], rest: Iterable[Sample], count: _Count, keep: int
+) -> Seen:
+    """Calibrate on the first samples, which have been read, and on the rest."""
     refining = [a for a in plan.algorithms if isinstance(a, (WeightRounding, BiasCorrecting))]
     again = _samples_of(plan.choice)
     count.plan(again, len(refining) * len(plan.placement.products))
     keeper = Keeper(max([again, keep, *(a.samples + MOST_JUDGES for a in refining)]))
     softmax = softmax_reads(cleaned.model, plan.placement, plan.types.levels)
+    tensors, kind = {*plan.placement.observed, *softmax}, plan.choice.statistics
+    memory = _memory(cleaned.model, tensors, kind, first, keeper)
+    count.state(memory)
     seen, found = calibrate(
-        cleaned.model,
-        {*plan.placement.observed, *softmax},
-        keeper.watch(stream),
-        count.tick,
-        kind=plan.choice.statistics,
-        softmax=softmax,
+        cleaned.model, tensors, keeper.watch(chain(first, rest)), count.tick, kind=kind, softmax=softmax
     )
-    return Seen(seen, keeper.samples, found, count)
+    return Seen(seen, keeper.samples, found, count, memory)
+
+
+def _memory(
+    model: ir.Model,
+    tensors: Collection[str],
+    kind: type[MinMax | Histogram],
+    first: Sequence[Sample],
+    keeper: Keeper,
+) -> CalibrationMemory:
+    """For the largest of the first samples."""
+    largest = max(first, key=bytes_of)
+    shapes = {name: array.shape for name, array in largest.items()}
+    return calibration_memory(model, tensors, shapes, kind=kind, kept_bytes=keeper.expected_bytes(largest))
 
 
 def _samples_of(choice: RangeChoice) -> int:

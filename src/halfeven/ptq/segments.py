@@ -64,7 +64,7 @@ def tap(model: ir.Model, wanted: Collection[str], threads: int | None = None) ->
         If onnxruntime cannot load it.
     """
     source, kept = Source(model), frozenset(wanted)
-    pieces = _pieces(source.nodes, kept)
+    pieces = pieces_of(source.nodes, kept)
     last = {name: k for k, piece in enumerate(pieces) for node in piece for name in reads(node)}
     open_piece = partial(source.open, threads=threads)
     return TappedModel(tuple(_segment(open_piece, k, piece, kept, last) for k, piece in enumerate(pieces)), kept)
@@ -84,7 +84,8 @@ def _segment(
     return Segment(piece, outputs, done)
 
 
-def _pieces(nodes: Sequence[onnx.NodeProto], wanted: frozenset[str]) -> list[list[onnx.NodeProto]]:
+def pieces_of(nodes: Sequence[onnx.NodeProto], wanted: frozenset[str]) -> list[list[onnx.NodeProto]]:
+    """The nodes, cut behind every :data:`TAPS` wanted tensors."""
     pieces: list[list[onnx.NodeProto]] = [[]]
     taps = 0
     for node in nodes:

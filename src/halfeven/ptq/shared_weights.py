@@ -52,7 +52,7 @@ class SharedWeights:
     def tidy(self) -> None:
         """After the session was opened: give back what laying out the weights left in the allocator."""
         if sum(value.tensor_size_in_bytes() for value in self.values.values()) >= MUCH_BYTES:
-            _trim_heap()()
+            trim_heap()
 
 
 def _is_plain(tensor: ir.TensorProtocol) -> bool:
@@ -73,8 +73,13 @@ def _copied(tensor: ir.TensorProtocol, name: str) -> onnx.TensorProto:
     return proto
 
 
+def trim_heap() -> None:
+    """Give back what is freed: glibc keeps it, here up to twice the weights; elsewhere there is nothing to do."""
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
 @cache
-def _trim_heap() -> Any:
-    """Glibc keeps what is freed, here up to twice the weights; elsewhere there is nothing to do."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    return (lambda: None) if trim is None else (lambda: trim(0))
+def _trim() -> Any:
+    return getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
