@@ -74,10 +74,13 @@ class Network:
         """Everything, with a product for 1000 classes behind it."""
         w = self.rng.normal(0, np.sqrt(1 / features), (1000, features))
         constants = [self.weight(w), self.weight(np.zeros(1000))]
-        y = self.node("Gemm", [x, *constants], transB=1)
-        image = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 224, 224])
-        score = helper.make_tensor_value_info(y, TensorProto.FLOAT, [1, 1000])
-        graph = helper.make_graph(self.nodes, self.name, [image], [score], self.weights)
+        return self.finished(self.node("Gemm", [x, *constants], transB=1), [1, 3, 224, 224], [1, 1000], opset)
+
+    def finished(self, y: str, inputs: list[int], outputs: list[int], opset: int = 17) -> onnx.ModelProto:
+        """Everything, from an input x to a result y of these shapes."""
+        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, inputs)
+        result = helper.make_tensor_value_info(y, TensorProto.FLOAT, outputs)
+        graph = helper.make_graph(self.nodes, self.name, [x], [result], self.weights)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
         onnx.checker.check_model(model)
         return model

@@ -45,7 +45,7 @@ using Outcome = std::pair<std::vector<std::int64_t>, std::optional<StepFailure>>
 
 native::SumRule sum_rule(const Sum& sum) {
   const auto& [a, b, constant, zero, lo, hi] = sum;
-  return {a, b, constant, {zero, lo, hi}};
+  return native::with_words({a, b, constant, {zero, lo, hi}});
 }
 
 template <class T>

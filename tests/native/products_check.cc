@@ -123,10 +123,13 @@ class Product {
     check_sums(task);
     if (!weights_.format().writes_codes) return;
     check_codes(task);
-    const SumRule rule{0.75F, 20000.0F / 32768, -77.5F, {100, 0, 255}};
-    const SumWith sum{other_.data(), other_stride(), rule};
-    task.sum = &sum;
-    check_codes(task);
+    for (const float a : {0.75F, 1.25F}) {  // the second in more than 15 bits where the first is not
+      const SumRule rule = with_words({a, 20000.0F / 32768, -77.5F, {100, 0, 255}});
+      const SumWith sum{other_.data(), other_stride(), rule};
+      task.sum = &sum;
+      check_codes(task);
+      if (weights_.format().in_place) check_in_place(task, sum);
+    }
   }
 
  private:
@@ -160,17 +163,31 @@ class Product {
   }
 
   void check_codes(IgemmTask task) {
-    constexpr std::uint8_t untouched = 0xa5;
     task.out_stride = shape_.columns + 3;
-    std::vector<std::uint8_t> out(size(shape_.rows * task.out_stride), untouched);
+    check_codes(task, std::vector<std::uint8_t>(size(shape_.rows * task.out_stride), 0xa5));
+  }
+
+  // Over the other tensor itself.
+  void check_in_place(IgemmTask task, SumWith sum) {
+    std::vector<std::uint8_t> out = other_;
+    sum.codes = out.data();
+    task.sum = &sum;
+    task.out_stride = sum.stride;
+    check_codes(task, std::move(out));
+  }
+
+  void check_codes(IgemmTask task, std::vector<std::uint8_t> out) {
+    const std::vector<std::uint8_t> before = out;
     task.out = out.data();
     weights_.kernel()(task);
     for (std::int64_t row = 0; row < shape_.rows; ++row) {
       for (std::int64_t c = 0; c < task.out_stride; ++c) {
-        std::int64_t expected = untouched;
+        std::int64_t expected = before[size(row * task.out_stride + c)];
         if (row >= task.row_begin && c < shape_.columns) {
           expected = scales_.code(sum(task, row, c), c, task.rule);
-          if (task.sum != nullptr) expected = added_code(*task.sum, row, c, expected);
+          if (task.sum != nullptr) {
+            expected = added_code({other_.data(), task.sum->stride, task.sum->rule}, row, c, expected);
+          }
         }
         compare(task.sum == nullptr ? "codes" : "added codes", name_, out[size(row * task.out_stride + c)], expected);
       }

@@ -32,8 +32,9 @@ struct Cut {
 Cut cut_for(const PackedWeights& w, const ProductPlace& place, int threads) {
   const std::int64_t row_bytes = std::max<std::int64_t>(1, place.x_bytes / std::max<std::int64_t>(place.rows, 1));
   std::int64_t rows = std::max(row_unit, cached_input / row_bytes / row_unit * row_unit);
-  if (w.bytes() < cached_weights)
+  if (w.bytes() < cached_weights && !w.format().tiles) {  // tiles walk them for each block of rows by themselves
     rows = std::min(rows, w.format().wide ? rows_of_widened_weights : rows_of_small_weights);
+  }
   if (threads == 1) return {rows, (place.rows + rows - 1) / rows, 1};
   rows = std::min(rows, std::max(row_unit, rounded_up((place.rows + items_wanted - 1) / items_wanted, row_unit)));
   constexpr std::int64_t few_rows = 400;
@@ -74,6 +75,11 @@ std::vector<TensorId> ProductStep::reads() const {
   if (!gather_.table.empty()) ids.push_back(gather_.padding);
   if (sum_) ids.push_back(sum_->y);
   return ids;
+}
+
+TensorId ProductStep::written_over() const {
+  const bool can = sum_ && finish_.in_kernel && weights_->format().in_place && sum_->stride == place_.y_stride;
+  return can ? sum_->y : -1;
 }
 
 void ProductStep::place(std::span<const std::int64_t> places) {

@@ -64,6 +64,7 @@ class ProductStep : public Step {
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override;
   std::vector<TensorId> writes() const override { return {place_.y}; }
+  TensorId written_over() const override;
   std::int64_t table_bytes() const override { return gather_.bytes(); }
   void place(std::span<const std::int64_t> places) override;
 

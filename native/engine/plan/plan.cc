@@ -21,7 +21,7 @@ std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 TensorId Plan::tensor(std::int64_t bytes) {
   const std::int64_t room = (bytes + slack + alignment - 1) / alignment * alignment;
-  tensors_.push_back({room, -1, -1, {}});
+  tensors_.push_back({room, -1, -1, {}, -1});
   return static_cast<TensorId>(tensors_.size() - 1);
 }
 
@@ -62,6 +62,25 @@ void Plan::find_lifetimes() {
   }
 }
 
+// A result takes the place of a tensor that nothing reads later: memory, and the cache, hold one instead of two.
+void Plan::write_over() {
+  for (std::int64_t k = 0; k < steps(); ++k) {
+    const Step& step = *steps_[size(k)];
+    if (step.written_over() < 0) continue;
+    TensorId old = step.written_over();
+    const TensorId made = step.writes().front();
+    const std::vector<TensorId> read = step.reads();
+    const bool once = std::count(read.begin(), read.end(), old) == 1;
+    Tensor& result = tensors_[size(made)];
+    const Tensor& operand = tensors_[size(old)];
+    const bool dies = operand.last == k && operand.content.empty();
+    if (!once || !dies || result.first != k || result.bytes != operand.bytes) continue;
+    while (tensors_[size(old)].over >= 0) old = tensors_[size(old)].over;
+    result.over = old;
+    tensors_[size(old)].last = result.last;
+  }
+}
+
 // Largest first, each at the lowest place that none of those it lives beside takes.
 void Plan::lay_out() {
   std::vector<std::size_t> order(tensors_.size());
@@ -72,7 +91,7 @@ void Plan::lay_out() {
   std::vector<std::size_t> placed;  // by place
   for (const std::size_t id : order) {
     const Tensor& tensor = tensors_[id];
-    if (tensor.first < 0) continue;
+    if (tensor.first < 0 || tensor.over >= 0) continue;
     std::int64_t place = 0;
     for (const std::size_t other : placed) {
       const Tensor& beside = tensors_[other];
@@ -86,10 +105,14 @@ void Plan::lay_out() {
                                      [this](std::size_t a, std::size_t b) { return places_[a] < places_[b]; });
     placed.insert(at, id);
   }
+  for (std::size_t id = 0; id < tensors_.size(); ++id) {
+    if (tensors_[id].over >= 0) places_[id] = places_[size(tensors_[id].over)];
+  }
 }
 
 void Plan::finish() {
   find_lifetimes();
+  write_over();
   lay_out();
   if (arena_bytes_ > std::numeric_limits<std::int32_t>::max()) {
     throw std::invalid_argument("a plan's tensors take more than 2 GiB");

@@ -83,9 +83,11 @@ class Plan {
     std::int64_t first;  // steps between which it lives
     std::int64_t last;
     std::vector<std::uint8_t> content;
+    TensorId over = -1;  // whose place it takes
   };
 
   void find_lifetimes();
+  void write_over();
   void lay_out();
   AlignedBytes new_arena() const;
   AlignedBytes take_arena() const;

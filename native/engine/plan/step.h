@@ -38,6 +38,8 @@ class Step {
   // Tensors that it reads and writes.
   virtual std::vector<TensorId> reads() const = 0;
   virtual std::vector<TensorId> writes() const = 0;
+  // A tensor that it may write its only result over, element by element; -1 for none. Both have the same size.
+  virtual TensorId written_over() const { return -1; }
   // Of the tables that it keeps.
   virtual std::int64_t table_bytes() const { return 0; }
   // Called once when every tensor has its place.

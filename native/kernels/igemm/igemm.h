@@ -28,6 +28,7 @@ struct IgemmFormat {
   bool writes_codes;  // whether it can rescale; else it gives sums
   bool tiles;         // whether depths are taken 64 at a time
   bool made_signed;   // whether it takes 128 from activations: 128 sum(w) follow each panel of 16 columns, as int32
+  bool in_place;      // whether sums with another tensor may be written over it: no row is written twice
 };
 
 inline constexpr std::int64_t igemm_tile_depth = 64;
@@ -50,12 +51,18 @@ constexpr std::int64_t igemm_gathered_rows(const IgemmFormat& format, std::int64
   return rows > unit ? rows : unit;
 }
 
-// Bytes that a kernel needs beside its task.
-constexpr std::int64_t igemm_scratch_bytes(const IgemmFormat& format, std::int64_t depth) {
+// Bytes of those rows.
+constexpr std::int64_t igemm_gathered_bytes(const IgemmFormat& format, std::int64_t depth) {
   const std::int64_t rows = igemm_gathered_rows(format, depth);
   if (format.wide) return (rows + igemm_lanes) * depth * 2;
   if (!format.tiles) return 0;
   return rows * ((depth + igemm_tile_depth - 1) / igemm_tile_depth * igemm_tile_depth) + igemm_slack;
+}
+
+// Bytes that a kernel needs beside its task: for tiles, also where each is, 16 bytes for each tap of 16 rows.
+constexpr std::int64_t igemm_scratch_bytes(const IgemmFormat& format, std::int64_t taps, std::int64_t depth) {
+  const std::int64_t gathered = igemm_gathered_bytes(format, taps * depth);
+  return format.tiles ? gathered + igemm_gathered_rows(format, taps * depth) * taps : gathered;
 }
 
 // code = clamp(rhe(multiplier * sum) + zero), all in u8 as stored.
@@ -65,6 +72,14 @@ struct CodeRule {
   std::int32_t hi;
 };
 
+// The same sum in integers, rhe((a code + b other + constant) 2^-shift), where 16 bits hold a and b: one instruction
+// for a pair of words. pair == 0: they do not.
+struct WordSum {
+  std::int32_t pair;  // a, and b in the upper half
+  std::int32_t constant;
+  float unit;  // 2^-shift
+};
+
 // code = clamp(rhe(a * code + b * other + constant) + zero): a sum of two tensors, every term an integer of at most 24
 // bits times one power of two, hence exact in float32.
 struct SumRule {
@@ -72,7 +87,29 @@ struct SumRule {
   float b;
   float constant;
   CodeRule code;
+  WordSum words{};  // made by with_words
 };
+
+// `rule` with its sum in words, where there is one.
+constexpr SumRule with_words(SumRule rule) {
+  constexpr int most_shift = 46;
+  constexpr double most = 32767;
+  double unit = 1;
+  rule.words = {};
+  for (int shift = 0; shift <= most_shift; ++shift, unit /= 2) {
+    const double a = rule.a / unit;
+    const double b = rule.b / unit;
+    const double constant = rule.constant / unit;
+    if (a < 0 || b < 0 || a > most || b > most) break;
+    const auto m = static_cast<std::int32_t>(a);
+    const auto n = static_cast<std::int32_t>(b);
+    const auto c = static_cast<std::int64_t>(constant);
+    if (m != a || n != b || static_cast<double>(c) != constant) continue;
+    rule.words = {m + n * 65536, static_cast<std::int32_t>(c), static_cast<float>(unit)};
+    break;
+  }
+  return rule;
+}
 
 // Where the other tensor is: its row r at codes + r * stride, igemm_slack bytes readable behind the last.
 struct SumWith {
@@ -121,13 +158,13 @@ inline constexpr Kernel<IgemmKernel> igemm_kernels[] = {
 
 constexpr IgemmFormat igemm_format(Isa isa) {
   switch (isa) {
-    case Isa::avx512_amx: return {false, 2, true, true, false};
-    case Isa::avx512_vnni: return {false, 4, true, false, false};
-    case Isa::avx_vnni: return {false, 1, true, false, false};
-    case Isa::avx2: return {true, 1, true, false, false};
+    case Isa::avx512_amx: return {false, 2, true, true, false, true};
+    case Isa::avx512_vnni: return {false, 4, true, false, false, true};
+    case Isa::avx_vnni: return {false, 1, true, false, false, false};
+    case Isa::avx2: return {true, 1, true, false, false, false};
     case Isa::neon:
-    case Isa::neon_dotprod: return {false, 1, true, false, true};
-    default: return {false, 1, false, false, false};
+    case Isa::neon_dotprod: return {false, 1, true, false, true, false};
+    default: return {false, 1, false, false, false, false};
   }
 }
 

@@ -126,6 +126,14 @@ void append_sums(std::int64_t depth, std::uint8_t* packed) {
   std::memcpy(packed + depth * igemm_lanes, sums, sizeof(sums));
 }
 
+// The values and zeros, `count` together.
+template <class T>
+AlignedBytes padded(std::span<const T> values, std::int64_t count) {
+  AlignedBytes bytes(static_cast<std::size_t>(count) * sizeof(T));
+  std::memcpy(bytes.data(), values.data(), values.size_bytes());
+  return bytes;
+}
+
 }  // namespace
 
 void pack_panel(const WeightLayout& layout, const WeightCodes& codes, std::int64_t p, std::uint8_t* packed) {
@@ -148,10 +156,8 @@ PackedWeights::PackedWeights(const ProductWeights& weights, Isa isa)
   const bool fits = std::ssize(weights.codes) == columns * weights.taps * weights.channels &&
                     std::ssize(weights.bias) == columns && std::ssize(weights.multiplier) == columns;
   if (!fits) throw std::invalid_argument("weights, bias and multipliers do not fit together");
-  bias_.assign(weights.bias.begin(), weights.bias.end());
-  bias_.resize(static_cast<std::size_t>(layout_.padded_columns()));
-  multiplier_.assign(weights.multiplier.begin(), weights.multiplier.end());
-  multiplier_.resize(static_cast<std::size_t>(layout_.padded_columns()));
+  bias_ = padded(weights.bias, layout_.padded_columns());
+  multiplier_ = padded(weights.multiplier, layout_.padded_columns());
   codes_ = AlignedBytes(static_cast<std::size_t>(layout_.bytes()));
   const WeightCodes codes{reinterpret_cast<const std::uint8_t*>(weights.codes.data()), weights.taps * weights.channels,
                           weights.channels, 1, 0};
@@ -161,8 +167,8 @@ PackedWeights::PackedWeights(const ProductWeights& weights, Isa isa)
 IgemmTask PackedWeights::task() const {
   IgemmTask task = layout_.task();
   task.weights = codes_.data();
-  task.bias = bias_.data();
-  task.multiplier = multiplier_.data();
+  task.bias = reinterpret_cast<const std::int32_t*>(bias_.data());
+  task.multiplier = reinterpret_cast<const double*>(multiplier_.data());
   return task;
 }
 

@@ -1,230 +1,69 @@
-// tdpbusd: four tiles of 16x16 sums at a time, from two tiles of rows and two of weights, 64 deep. Rows at a stride are
-// loaded from where they are; others are gathered first, all taps of a row behind each other. A block's sums become
-// codes while the tiles of the next are multiplied: they take different units of the processor.
-#include <immintrin.h>
+// tdpbusd: four tiles of 16x16 sums at a time, from two tiles of rows and two of weights, 64 deep. Tiles of rows that
+// lie at a stride, all of them or those under one tap, are loaded from where they are; others are gathered first. A
+// block's sums become codes between the tile instructions of the next.
+#include <algorithm>
 
-#include "kernels/igemm/igemm.h"
-#include "kernels/unroll.h"
-#include "kernels/vector/x86_codes_avx512.h"
+#include "kernels/igemm/amx_codes.h"
 
 namespace halfeven::native {
 namespace {
 
-constexpr int tile_rows = 16;                                   // at most
-constexpr int block_rows = 2 * tile_rows;                       // at most
-constexpr int block_columns = 2 * igemm_lanes;                  // at most, as in a panel
-constexpr std::int64_t sums_stride = block_columns * 4;         // bytes
-constexpr int sums_tiles = 0, row_tiles = 4, weight_tiles = 6;  // their first numbers
-
-// The compiler sees what the tile instructions read neither of the configuration nor of memory.
-HALFEVEN_INLINE void memory_as_written(const void* p) {
-#if defined(__GNUC__)
-  asm volatile("" : : "r"(p) : "memory");
-#else
-  static_cast<void>(p);
-#endif
-}
-
-// Tiles of so many rows and bytes of depth, for a scope.
-class Tiles {
- public:
-  Tiles(int rows, std::int64_t depth) {
-    struct alignas(64) {
-      std::uint8_t palette = 1;
-      std::uint8_t start_row = 0;
-      std::uint8_t reserved[14] = {};
-      std::uint16_t row_bytes[16] = {};
-      std::uint8_t rows[16] = {};
-    } config;
-    static_assert(sizeof(config) == 64);
-    for (int t = sums_tiles; t < weight_tiles; ++t) {
-      config.row_bytes[t] = static_cast<std::uint16_t>(t < row_tiles ? 64 : depth);
-      config.rows[t] = static_cast<std::uint8_t>(rows);
-    }
-    for (int t = weight_tiles; t < weight_tiles + 2; ++t) {
-      config.row_bytes[t] = 64;
-      config.rows[t] = static_cast<std::uint8_t>(depth / igemm_step);
-    }
-    memory_as_written(&config);
-    _tile_loadconfig(&config);
-  }
-  ~Tiles() { _tile_release(); }
-  Tiles(const Tiles&) = delete;
-  Tiles& operator=(const Tiles&) = delete;
-};
-
-struct Depth {
-  std::int64_t bytes;  // of a tile
-  std::int64_t tiles;
-};
-
-// A block of sums on its way to codes: one or two halves of so many rows, each half from another row of the product on.
-struct Block {
-  const std::int32_t* sums;
-  const IgemmPanel* panel;
-  std::int64_t first[2];
-  int half;
-  int pairs;  // of rows: (half + 1) / 2 in each half
-  int done;
-};
-
-// rhe(m * sums) of 16 sums in memory
-HALFEVEN_INLINE __m512i rounded_at(const std::int32_t* sums, const __m512d (&m)[2]) {
-  const __m512d magic = _mm512_set1_pd(0x1.8p52);
-  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-  const __m256i* p = reinterpret_cast<const __m256i*>(sums);
-  const __m512d low = _mm512_cvtepi32_pd(_mm256_load_si256(p));
-  const __m512d high = _mm512_cvtepi32_pd(_mm256_load_si256(p + 1));
-  const __m512i a = _mm512_castpd_si512(_mm512_fmadd_pd(low, m[0], magic));
-  const __m512i b = _mm512_castpd_si512(_mm512_fmadd_pd(high, m[1], magic));
-  return _mm512_permutex2var_epi32(a, even, b);
-}
-
-// 32 codes of each of two rows, behind each other.
-HALFEVEN_INLINE __m512i two_rows(const std::uint8_t* a, const std::uint8_t* b, __mmask32 mask) {
-  const __m512i low = _mm512_castsi256_si512(_mm256_maskz_loadu_epi8(mask, a));
-  return _mm512_inserti64x4(low, _mm256_maskz_loadu_epi8(mask, b), 1);
-}
-
-// The sum of 16 codes of each, from byte 16 part on: `own` are the product's.
-template <int part>
-HALFEVEN_INLINE __m512i sum_of(const SumVectors& sum, __m512i own, __m512i other) {
-  return sum(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(own, part)), _mm512_extracti32x4_epi32(other, part));
-}
-
-// Codes of the block's pairs of rows [begin, end).
-template <bool adds>
-HALFEVEN_APART void write_codes(const IgemmTask& task, const Block& block, int begin, int end) {
-  const CodeVectors codes(task.rule);
-  const SumVectors sum(adds ? task.sum->rule : SumRule{});
-  const CodeVectors sum_codes(adds ? task.sum->rule.code : task.rule);
-  const std::int64_t column = block.panel->column;
-  const std::int64_t columns = task.columns - column;
-  const __mmask32 mask = static_cast<__mmask32>(first_bytes(columns < block_columns ? columns : block_columns));
-  const double* m = task.multiplier + column;
-  const int second = block.panel->vectors == 2 ? igemm_lanes : 0;  // where there is none, the first again
-  const __m512d m0[2] = {_mm512_loadu_pd(m), _mm512_loadu_pd(m + 8)};
-  const __m512d m1[2] = {_mm512_loadu_pd(m + second), _mm512_loadu_pd(m + second + 8)};
-  const int pairs_a_half = (block.half + 1) / 2;
-  for (int pair = begin; pair < end; ++pair) {
-    const int in_half = pair < pairs_a_half ? pair : pair - pairs_a_half;
-    const std::int64_t row = block.first[pair < pairs_a_half ? 0 : 1] + 2 * in_half;
-    const std::int64_t next = 2 * in_half + 1 < block.half ? 1 : 0;  // the last of an odd half goes with itself
-    const std::int32_t* a = block.sums + ((pair < pairs_a_half ? 0 : block.half) + 2 * in_half) * block_columns;
-    const std::int32_t* b = a + next * block_columns;
-    __m512i q =
-        codes.in_order(rounded_at(a, m0), rounded_at(a + second, m1), rounded_at(b, m0), rounded_at(b + second, m1));
-    if constexpr (adds) {
-      const std::uint8_t* other = task.sum->codes + row * task.sum->stride + column;
-      const __m512i both = two_rows(other, other + next * task.sum->stride, mask);
-      q = sum_codes.in_order(sum_of<0>(sum, q, both), sum_of<1>(sum, q, both), sum_of<2>(sum, q, both),
-                             sum_of<3>(sum, q, both));
-    }
-    std::uint8_t* out = task.out + row * task.out_stride + column;
-    _mm256_mask_storeu_epi8(out, mask, _mm512_castsi512_si256(q));
-    _mm256_mask_storeu_epi8(out + next * task.out_stride, mask, _mm512_extracti64x4_epi64(q, 1));
-  }
-}
-
-// The sums themselves.
-HALFEVEN_APART void write_sums(const IgemmTask& task, const Block& block) {
-  for (int half = 0; half < (block.pairs > (block.half + 1) / 2 ? 2 : 1); ++half) {
-    for (int r = 0; r < block.half; ++r) {
-      const std::int32_t* sums = block.sums + (half * block.half + r) * block_columns;
-      std::int32_t* out = task.sums + (block.first[half] + r - task.row_begin) * igemm_panel_columns;
-      for (int v = 0; v < block.panel->vectors; ++v) {
-        _mm512_storeu_si512(out + igemm_lanes * v, _mm512_load_si512(sums + igemm_lanes * v));
-      }
-    }
-  }
-}
-
-// Blocks that wait for their codes: two, so that the sums of the older one have reached memory.
-class Queue {
- public:
-  explicit Queue(const IgemmTask& task) : task_(task) {}
-  ~Queue() {
-    finish_oldest();
-    finish_oldest();
-  }
-  Queue(const Queue&) = delete;
-  Queue& operator=(const Queue&) = delete;
-
-  // Room for the sums of the next block.
-  std::int32_t* sums() { return sums_[turn_]; }
-
-  void push(const Block& block) {
-    finish_oldest();
-    blocks_[1] = block;
-    turn_ = turn_ == 2 ? 0 : turn_ + 1;
-  }
-
-  // Some more pairs of rows of the oldest.
-  void advance(int pairs) {
-    Block& oldest = blocks_[0];
-    if (oldest.done >= oldest.pairs) return;
-    const int begin = oldest.done;
-    const int end = begin + pairs < oldest.pairs ? begin + pairs : oldest.pairs;
-    oldest.done = end;
-    if (task_.sums != nullptr) {
-      if (begin == 0) write_sums(task_, oldest);
-    } else if (task_.sum != nullptr) {
-      write_codes<true>(task_, oldest, begin, end);
-    } else {
-      write_codes<false>(task_, oldest, begin, end);
-    }
-  }
-
- private:
-  void finish_oldest() {
-    advance(block_rows);
-    blocks_[0] = blocks_[1];
-    blocks_[1] = Block{};
-  }
-
-  alignas(64) std::int32_t sums_[3][block_rows * block_columns];
-  const IgemmTask& task_;
-  Block blocks_[2] = {};
-  int turn_ = 0;
-};
-
-// What a block is made of.
+// What a block is made of: for each half, its rows under each of `taps` taps, `tiles` tiles deep under each.
 struct Operands {
-  const std::uint8_t* x[2];
-  std::int64_t stride;
+  const TileRows* rows[2];
+  std::int64_t taps;
+  std::int64_t tiles;
+  std::int64_t depth;  // bytes of a tile
   const std::int8_t* w;
   const std::int32_t* bias;
-  Depth depth;
   int half;
+  const char* ahead;  // weights that are wanted later, `lines` cache lines of them a step of the depth
+  std::int64_t lines;
 };
 
 // Multiplies one or two tiles of rows by a panel into `sums`, and has codes written meanwhile.
 template <int halves, int vectors>
 void multiply(const Operands& o, Queue& queue) {
   constexpr int least_pairs = 4;
-  const int share = static_cast<int>((block_rows / 2 + o.depth.tiles - 1) / o.depth.tiles);
+  const std::int64_t slots = o.taps * o.tiles * halves * vectors;
+  const int share = static_cast<int>((block_rows / 2 + slots - 1) / slots);
   const int pairs = share > least_pairs ? share : least_pairs;
-  const std::int64_t step = o.depth.bytes * igemm_lanes;
+  const std::int64_t step = o.depth * igemm_lanes;
   _tile_loadd(0, o.bias, 0);  // the same in each row
   if constexpr (vectors == 2) _tile_loadd(1, o.bias + igemm_lanes, 0);
   if constexpr (halves == 2) _tile_loadd(2, o.bias, 0);
   if constexpr (halves == 2 && vectors == 2) _tile_loadd(3, o.bias + igemm_lanes, 0);
-  const std::uint8_t* a0 = o.x[0];
-  const std::uint8_t* a1 = o.x[1];
   const std::int8_t* b = o.w;
-  for (std::int64_t k = 0; k < o.depth.tiles; ++k) {
-    _tile_loadd(4, a0, o.stride);
-    if constexpr (halves == 2) _tile_loadd(5, a1, o.stride);
-    _tile_loadd(6, b, 64);
-    if constexpr (vectors == 2) _tile_loadd(7, b + o.depth.tiles * step, 64);
-    _tile_dpbusd(0, 4, 6);
-    if constexpr (vectors == 2) _tile_dpbusd(1, 4, 7);
-    if constexpr (halves == 2) _tile_dpbusd(2, 5, 6);
-    if constexpr (halves == 2 && vectors == 2) _tile_dpbusd(3, 5, 7);
-    a0 += o.depth.bytes;
-    a1 += o.depth.bytes;
-    b += step;
-    queue.advance(pairs);
+  const std::int8_t* c = o.w + o.taps * o.tiles * step;
+  const char* ahead = o.ahead;
+  for (std::int64_t tap = 0; tap < o.taps; ++tap) {
+    TileRows r0 = o.rows[0][tap];
+    TileRows r1 = o.rows[halves - 1][tap];
+    for (std::int64_t k = 0; k < o.tiles; ++k) {
+      _tile_loadd(4, r0.x, r0.stride);
+      if constexpr (halves == 2) _tile_loadd(5, r1.x, r1.stride);
+      _tile_loadd(6, b, 64);
+      if constexpr (vectors == 2) _tile_loadd(7, c, 64);
+      _tile_dpbusd(0, 4, 6);
+      queue.advance(pairs);
+      if constexpr (vectors == 2) {
+        _tile_dpbusd(1, 4, 7);
+        queue.advance(pairs);
+      }
+      if constexpr (halves == 2) {
+        _tile_dpbusd(2, 5, 6);
+        queue.advance(pairs);
+      }
+      if constexpr (halves == 2 && vectors == 2) {
+        _tile_dpbusd(3, 5, 7);
+        queue.advance(pairs);
+      }
+      for (std::int64_t i = 0; i < o.lines; ++i, ahead += 64) _mm_prefetch(ahead, _MM_HINT_T1);
+      r0.x += o.depth;
+      r1.x += o.depth;
+      b += step;
+      c += step;
+    }
   }
   std::int32_t* sums = queue.sums();
   std::int32_t* next = sums + o.half * block_columns;
@@ -237,73 +76,157 @@ void multiply(const Operands& o, Queue& queue) {
 using Multiply = decltype(&multiply<1, 1>);
 constexpr Multiply multiplies[2][2] = {{multiply<1, 1>, multiply<1, 2>}, {multiply<2, 1>, multiply<2, 2>}};
 
-// All panels of a task over rows that are at a stride.
+// Where the rows of every tile are, under every tap, and how deep: in the task's scratch, behind what is gathered.
+struct Located {
+  TileCut cut;
+  std::int64_t first;    // row of the product
+  const TileRows* rows;  // [tile][tap]
+  std::int64_t taps;
+  std::int64_t tiles;
+  std::int64_t depth;
+};
+
+// All panels of a task over rows that are located.
 class Product {
  public:
-  // `count` rows, of which row `first` is at x.
-  Product(const IgemmTask& task, const Depth& depth, const std::uint8_t* x, std::int64_t stride, std::int64_t first,
-          std::int64_t count)
-      : task_(task), depth_(depth), x_(x), stride_(stride), first_(first), count_(count), queue_(task) {
-    blocks_ = (count + block_rows - 1) / block_rows;
-    halves_ = count > tile_rows ? 2 : 1;
-    half_ = static_cast<int>((count + blocks_ * halves_ - 1) / (blocks_ * halves_));
-  }
+  Product(const IgemmTask& task, const Located& located)
+      : task_(task),
+        at_(located),
+        panel_bytes_(located.taps * located.tiles * located.depth * block_columns),
+        queue_(task) {}
 
   void run() {
-    const Tiles tiles(half_, depth_.bytes);
-    const std::int64_t panels = task_.panel_end - task_.panel_begin;
-    const bool small = panels * depth_.tiles * depth_.bytes * block_columns <= small_weights;
+    const Tiles tiles(at_.cut.half, at_.depth);
     // Weights that the first cache holds are walked for each block of rows, else rows for each panel.
-    for (std::int64_t i = 0; i < panels * blocks_; ++i) {
-      if (small) {
-        run_block(task_.panel_begin + i % panels, i / panels);
-      } else {
-        run_block(task_.panel_begin + i / blocks_, i % blocks_);
+    const std::int64_t weights = (task_.panel_end - task_.panel_begin) * panel_bytes_;
+    if (weights <= small_weights) {
+      for (std::int64_t block = 0; block < at_.cut.blocks; ++block) {
+        for (std::int64_t p = task_.panel_begin; p < task_.panel_end; ++p) run_block(p, block, 0, nullptr);
+      }
+      return;
+    }
+    // The next panel's weights come from the third cache while this one's are in use: a share of them with each block.
+    const std::int64_t steps = at_.taps * at_.tiles;
+    const std::int64_t lines = (panel_bytes_ / 64 + at_.cut.blocks * steps - 1) / (at_.cut.blocks * steps);
+    for (std::int64_t p = task_.panel_begin; p < task_.panel_end; ++p) {
+      for (std::int64_t block = 0; block < at_.cut.blocks; ++block) {
+        const std::int64_t ahead = block * steps * lines * 64;
+        const bool more = ahead < panel_bytes_ && panel_bytes_ <= most_ahead;
+        run_block(p, block, more ? lines : 0, weights_of(p) + panel_bytes_ + ahead);
       }
     }
   }
 
  private:
   static constexpr std::int64_t small_weights = 24 << 10;
+  static constexpr std::int64_t most_ahead = 64 << 10;  // farther, pages of 4 KiB are not at hand: it costs more
 
-  void run_block(std::int64_t p, std::int64_t block) {
+  const std::int8_t* weights_of(std::int64_t p) const {
+    return static_cast<const std::int8_t*>(task_.weights) + task_.panels[p].offset;
+  }
+
+  HALFEVEN_INLINE void run_block(std::int64_t p, std::int64_t block, std::int64_t lines, const std::int8_t* ahead) {
+    const TileCut& cut = at_.cut;
     const IgemmPanel& panel = task_.panels[p];
-    // The last tiles begin earlier rather than reach beyond the rows: some rows are written twice, the same.
-    const std::int64_t last = count_ - half_;
-    const std::int64_t row = block * halves_ * half_;
-    const std::int64_t starts[2] = {row < last ? row : last, row + half_ < last ? row + half_ : last};
-    const std::int8_t* w = static_cast<const std::int8_t*>(task_.weights) + panel.offset;
-    const Operands operands{
-        {x_ + starts[0] * stride_, x_ + starts[1] * stride_}, stride_, w, task_.bias + panel.column, depth_, half_};
-    multiplies[halves_ - 1][panel.vectors - 1](operands, queue_);
-    queue_.push(
-        {queue_.sums(), &panel, {first_ + starts[0], first_ + starts[1]}, half_, halves_ * ((half_ + 1) / 2), 0});
+    const std::int64_t tile = block * cut.halves;
+    const std::int64_t second = tile + cut.halves - 1;
+    const Operands operands{{at_.rows + tile * at_.taps, at_.rows + second * at_.taps},
+                            at_.taps,
+                            at_.tiles,
+                            at_.depth,
+                            weights_of(p),
+                            task_.bias + panel.column,
+                            cut.half,
+                            reinterpret_cast<const char*>(ahead),
+                            lines};
+    multiplies[cut.halves - 1][panel.vectors - 1](operands, queue_);
+    Block made{{at_.first + cut.first(tile), at_.first + cut.first(second)},
+               {cut.skipped(tile), cut.skipped(second)},
+               &panel,
+               cut.half,
+               0,
+               0};
+    made.pairs = made.pairs_of(0) + (cut.halves == 2 ? made.pairs_of(1) : 0);
+    queue_.push(made);
   }
 
   const IgemmTask& task_;
-  const Depth depth_;
-  const std::uint8_t* x_;
-  const std::int64_t stride_;
-  const std::int64_t first_;
-  const std::int64_t count_;
-  std::int64_t blocks_;
-  int halves_;
-  int half_;
+  const Located at_;
+  const std::int64_t panel_bytes_;
   Queue queue_;
 };
 
-// Rows [first, first + count) into scratch, what is under each tap behind that of the tap before. Whole vectors are
-// copied: what they bring too much is written over, or meets weights of 0.
-void gather(const IgemmTask& task, std::int64_t first, std::int64_t count, std::int64_t stride) {
-  std::uint8_t* out = static_cast<std::uint8_t*>(task.scratch);
-  for (std::int64_t r = 0; r < count; ++r) {
-    std::uint8_t* to = out + r * stride;
-    for (std::int64_t tap = 0; tap < task.taps; ++tap, to += task.depth) {
-      const std::uint8_t* from = task.input + task.offsets[tap * task.offset_stride + first + r];
-      for (std::int64_t k = 0; k < task.depth; k += 64) _mm512_storeu_si512(to + k, _mm512_loadu_si512(from + k));
+// Whether a tile's rows lie at a stride, on cache lines: where not, a load takes six times as long.
+HALFEVEN_INLINE bool at_a_stride(const std::uint8_t* input, const std::int32_t* offsets, int rows, TileRows& found) {
+  if (rows < 2) return false;
+  const std::int32_t stride = offsets[1] - offsets[0];
+  const __m512i count = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i line =
+      _mm512_add_epi32(_mm512_mullo_epi32(count, _mm512_set1_epi32(stride)), _mm512_set1_epi32(*offsets));
+  const __mmask16 mask = static_cast<__mmask16>((1U << rows) - 1);
+  if (_mm512_mask_cmpneq_epi32_mask(mask, line, _mm512_maskz_loadu_epi32(mask, offsets)) != 0) return false;
+  found = {input + offsets[0], stride};
+  return reinterpret_cast<std::uintptr_t>(found.x) % 64 == 0 && stride % 64 == 0;
+}
+
+// Whole vectors: what is too much is written over, or meets weights of 0.
+HALFEVEN_INLINE void copy_row(const std::uint8_t* from, std::int64_t depth, std::uint8_t* out) {
+  if (depth <= 32) {
+    const __m256i* p = reinterpret_cast<const __m256i*>(from);
+    return _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_loadu_si256(p));
+  }
+  for (std::int64_t k = 0; k < depth; k += 64) _mm512_storeu_si512(out + k, _mm512_loadu_si512(from + k));
+}
+
+// One after the other, taps of whole tiles: those at a stride stay where they are. `offsets` of the tile's first row.
+void locate_taps(const IgemmTask& task, const std::int32_t* offsets, int half, TileRows* rows, std::uint8_t*& out) {
+  for (std::int64_t tap = 0; tap < task.taps; ++tap, offsets += task.offset_stride) {
+    if (at_a_stride(task.input, offsets, half, rows[tap])) continue;
+    rows[tap] = {out, task.depth};
+    for (int r = 0; r < half; ++r, out += task.depth) copy_row(task.input + offsets[r], task.depth, out);
+  }
+}
+
+// Taps of any depth, behind each other.
+void gather_taps(const IgemmTask& task, const std::int32_t* offsets, int half, std::int64_t stride, std::uint8_t* out) {
+  for (int r = 0; r < half; ++r, out += stride) {
+    for (std::int64_t tap = 0; tap < task.taps; ++tap) {
+      copy_row(task.input + offsets[tap * task.offset_stride + r], task.depth, out + tap * task.depth);
     }
   }
-  memory_as_written(out);
+}
+
+std::int64_t tiles_deep(std::int64_t packed) { return (packed + igemm_tile_depth - 1) / igemm_tile_depth; }
+
+// Rows [first, first + cut.count) of a task with offsets.
+Located locate(const IgemmTask& task, const TileCut& cut, std::int64_t first, std::int64_t packed) {
+  constexpr IgemmFormat format = igemm_format(Isa::avx512_amx);
+  std::uint8_t* out = static_cast<std::uint8_t*>(task.scratch);
+  TileRows* rows = reinterpret_cast<TileRows*>(out + igemm_gathered_bytes(format, task.taps * task.depth));
+  const bool by_tap = task.depth % igemm_tile_depth == 0;
+  const std::int64_t taps = by_tap ? task.taps : 1;
+  const std::int64_t stride = tiles_deep(packed) * igemm_tile_depth;
+  for (std::int64_t tile = 0; tile < cut.tiles(); ++tile) {
+    const std::int32_t* offsets = task.offsets + first + cut.first(tile);
+    if (by_tap) {
+      locate_taps(task, offsets, cut.half, rows + tile * taps, out);
+      continue;
+    }
+    gather_taps(task, offsets, cut.half, stride, out);
+    rows[tile] = {out, stride};
+    out += cut.half * stride;
+  }
+  memory_as_written(task.scratch);
+  return {cut, first, rows, taps, tiles_deep(packed) / taps, std::min(packed, igemm_tile_depth)};
+}
+
+// Rows [first, first + cut.count) of a task whose rows are at a stride.
+Located in_place(const IgemmTask& task, const TileCut& cut, std::int64_t first, std::int64_t packed) {
+  TileRows* rows = static_cast<TileRows*>(task.scratch);
+  for (std::int64_t tile = 0; tile < cut.tiles(); ++tile) {
+    rows[tile] = {task.input + (first + cut.first(tile)) * task.row_stride, task.row_stride};
+  }
+  return {cut, first, rows, 1, tiles_deep(packed), std::min(packed, igemm_tile_depth)};
 }
 
 }  // namespace
@@ -311,19 +234,11 @@ void gather(const IgemmTask& task, std::int64_t first, std::int64_t count, std::
 void igemm_u8_u8_avx512_amx(const IgemmTask& task) {
   constexpr IgemmFormat format = igemm_format(Isa::avx512_amx);
   const std::int64_t packed = igemm_packed_depth(format, task.taps * task.depth);
-  const Depth depth{packed < igemm_tile_depth ? packed : igemm_tile_depth,
-                    (packed + igemm_tile_depth - 1) / igemm_tile_depth};
-  const std::int64_t count = task.row_end - task.row_begin;
-  if (task.offsets == nullptr) {
-    const std::uint8_t* x = task.input + task.row_begin * task.row_stride;
-    return Product(task, depth, x, task.row_stride, task.row_begin, count).run();
-  }
-  const std::int64_t stride = depth.tiles * igemm_tile_depth;
   const std::int64_t most = igemm_gathered_rows(format, task.taps * task.depth);
-  for (std::int64_t row = 0; row < count; row += most) {
-    const std::int64_t rows = count - row < most ? count - row : most;
-    gather(task, task.row_begin + row, rows, stride);
-    Product(task, depth, static_cast<const std::uint8_t*>(task.scratch), stride, task.row_begin + row, rows).run();
+  for (std::int64_t row = task.row_begin; row < task.row_end; row += most) {
+    const TileCut cut(task.row_end - row < most ? task.row_end - row : most);
+    const Located at = task.offsets == nullptr ? in_place(task, cut, row, packed) : locate(task, cut, row, packed);
+    Product(task, at).run();
   }
 }
 

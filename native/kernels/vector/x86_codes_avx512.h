@@ -62,5 +62,24 @@ struct SumVectors {
   __m512 constant;
 };
 
+#if defined(__AVX512VNNI__)
+// The same of pairs of words, each the code's distance from `zero` and the other's code.
+struct WordSumVectors {
+  WordSumVectors(const WordSum& sum, std::int32_t zero)
+      : pair(_mm512_set1_epi32(sum.pair)),
+        constant(_mm512_set1_epi32(sum.constant + (sum.pair & 0xffff) * zero)),
+        unit(_mm512_set1_ps(sum.unit)) {}
+
+  __m512i operator()(__m512i words) const {
+    const __m512 sums = _mm512_cvtepi32_ps(_mm512_dpwssd_epi32(constant, words, pair));
+    return _mm512_cvtps_epi32(_mm512_mul_ps(sums, unit));
+  }
+
+  __m512i pair;
+  __m512i constant;
+  __m512 unit;
+};
+#endif
+
 }  // namespace
 }  // namespace halfeven::native

@@ -1,0 +1,98 @@
+"""Products alone, exact rescale included: GEMM 1024^3 and the convolutions of ResNet-50, as a share of the peak.
+
+Each shape is a network of one layer with random weights; what is timed is its step in the plan, the caches warm. The
+peak is that of registers alone, measured in the same run. ``HALFEVEN_ISA=avx512_vnni`` forces an instruction set.
+
+    python bench/products.py [--threads 1] [--seconds 0.5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from networks import Network
+
+import halfeven
+from halfeven import _native
+
+OPERATIONS_A_MAC = 2
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A convolution on a square image, or (size 0) a product of 1024 rows."""
+
+    inputs: int
+    outputs: int
+    size: int
+    kernel: int = 1
+    stride: int = 1
+
+    @property
+    def product(self) -> tuple[int, int, int]:
+        """Rows, columns, depth."""
+        rows = (self.size // self.stride) ** 2 if self.size else 1024
+        return rows, self.outputs, self.inputs * self.kernel**2
+
+    def network(self) -> tuple[onnx.ModelProto, list[int]]:
+        """The layer alone, and the shape of its input."""
+        net = Network("product")
+        if not self.size:
+            y, inputs, outputs = net.linear("x", self.inputs, self.outputs), [1024, self.inputs], [1024, self.outputs]
+            return net.finished(y, inputs, outputs), inputs
+        y, size = net.conv("x", self.inputs, self.outputs, self.kernel, self.stride), self.size // self.stride
+        inputs = [1, self.inputs, self.size, self.size]
+        return net.finished(y, inputs, [1, self.outputs, size, size]), inputs
+
+
+SHAPES = [
+    Shape(1024, 1024, 0),
+    *(Shape(64, 64, 56), Shape(64, 64, 56, 3), Shape(64, 256, 56), Shape(256, 64, 56), Shape(256, 128, 56)),
+    *(Shape(128, 128, 56, 3, 2), Shape(128, 512, 28), Shape(256, 512, 56, 1, 2), Shape(512, 128, 28)),
+    *(Shape(128, 128, 28, 3), Shape(512, 256, 28), Shape(256, 256, 28, 3, 2), Shape(256, 1024, 14)),
+    *(Shape(512, 1024, 28, 1, 2), Shape(1024, 256, 14), Shape(256, 256, 14, 3), Shape(1024, 512, 14)),
+    *(Shape(512, 512, 14, 3, 2), Shape(512, 2048, 7), Shape(1024, 2048, 14, 1, 2), Shape(2048, 512, 7)),
+    Shape(512, 512, 7, 3),
+]
+
+
+def seconds_of(shape: Shape, threads: int, seconds: float) -> float:
+    """The median time of the layer's step."""
+    model, sizes = shape.network()
+    x = np.random.default_rng(2).standard_normal(sizes).astype(np.float32)
+    ours = halfeven.quantize_model(model, {"x": x}, method="max")
+    planned = ours._engine.plan_for({"x": x}, [p.name for p in ours.outputs], threads)  # noqa: SLF001
+    (stage,) = planned.stages
+    step = next(k for k, name in enumerate(stage.steps) if name.startswith(("Conv", "Linear")))
+    ends = stage.ends(dict(ours.program.constants) | {"x": x})
+    times = []
+    begin = time.perf_counter()
+    while time.perf_counter() - begin < seconds:
+        times.append(stage.plan.profile(*ends, threads)[step])
+    return float(np.median(times))
+
+
+def main() -> None:
+    """Print a line for each shape."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of timing for each shape")
+    arguments = parser.parse_args()
+    peak = _native.peak_operations_per_second(-1, arguments.threads)
+    print(f"load average {os.getloadavg()[0]:.1f}, {_native.active_isa()}, peak {peak / 1e9:.0f} GOPS")
+    for shape in SHAPES:
+        rows, columns, depth = shape.product
+        spent = seconds_of(shape, arguments.threads, arguments.seconds)
+        speed = OPERATIONS_A_MAC * rows * columns * depth / spent
+        print(
+            f"  {rows:5} x {columns:4} x {depth:4}  {spent * 1e6:8.1f} us  {speed / 1e9:6.0f} GOPS  {speed / peak:.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
