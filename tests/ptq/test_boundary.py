@@ -161,8 +161,7 @@ def test_algorithms_work_towards_an_unquantized_output(build: Build, algorithm: 
     made = he.quantize_model(model, X, weights="int4", algorithms=[algorithm], boundary={"y": "unquantized"})
     assert made.ptq is not None
     (report,) = made.ptq.algorithms
-    assert report.changes
-    assert report.after <= report.before
+    assert report.after < report.before  # so it acted, though for less than half a decibel it is undone
     every_backend(made, {"x": X})
 
 

@@ -106,7 +106,7 @@ def reports(model: he.QuantizedModel) -> tuple[AlgorithmReport, ...]:
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step counts as a gain."""
-    errors = iter(range(100, 0, -1))
+    errors = iter(2.0**-k for k in range(100))
     monkeypatch.setattr(apply, "_error", lambda *_: float(next(errors)))
 
 
@@ -135,7 +135,7 @@ def test_what_brings_samples_held_back_no_nearer_is_undone(build: Build) -> None
     for report in reports(model):
         assert report.undone
         assert report.changes == ()
-        assert report.left == ("all of it was undone: the outputs come no nearer",)
+        assert report.left == ("all of it was undone: the outputs come no half decibel nearer",)
         assert report.after > report.before
         assert str(report).startswith(f"{report.name}: undone, 1 left; SQNR at the outputs ")
 
@@ -143,7 +143,7 @@ def test_what_brings_samples_held_back_no_nearer_is_undone(build: Build) -> None
 def test_what_is_kept_is_no_farther_on_samples_held_back(build: Build) -> None:
     model = he.quantize_model(build(GRAPH, **ARRAYS), X)
     assert [r.name for r in reports(model)] == ["second-order-rounding", "bias-correction"]
-    assert all(r.undone or r.after <= r.before for r in reports(model))
+    assert all(r.undone or r.after <= 0.9 * r.before for r in reports(model) if r.changes)
     assert all((r.taught, r.judged) == (18, 6) for r in reports(model))
     assert any(r.changes for r in reports(model))
 

@@ -19,6 +19,7 @@ from halfeven.ptq.keep import Sample
 CHECKED = 4  # samples on which a rewritten model is compared with the one before
 PER_JUDGE = 4  # of so many samples one judges what the others have taught
 MOST_JUDGES = 32
+ENOUGH = 10**-0.05  # of the error is left, or less: gains below half a decibel are luck of the samples that judge
 
 
 def rewrite(
@@ -61,8 +62,8 @@ def refine(
 ) -> tuple[Draft, tuple[AlgorithmReport, ...]]:
     """The draft after every :class:`WeightRounding`, then every :class:`BiasCorrecting`.
 
-    A step stays only if the integer program's outputs come nearer to the float model's on samples that are held back:
-    no algorithm sees them.
+    A step stays only if the integer program's outputs come half a decibel nearer to the float model's on samples that
+    are held back: no algorithm sees them.
     """
     steps = [(a, step) for a in algorithms if (step := _step(a)) is not None]
     if not steps:
@@ -77,8 +78,8 @@ def refine(
     for algorithm, step in steps:
         found, given = _acted(step, draft, taught[: algorithm.samples], tick)
         after = error if found.draft is draft else _error(found.draft, judges)
-        undone = found.draft is not draft and not after < error
-        left = (*found.left, *(["all of it was undone: the outputs come no nearer"] if undone else []))
+        undone = found.draft is not draft and not after <= error * ENOUGH
+        left = (*found.left, *(["all of it was undone: the outputs come no half decibel nearer"] if undone else []))
         changes = () if undone else found.changes
         options, counts = options_of(algorithm), (given, len(judges))
         reports.append(AlgorithmReport(algorithm.name, options, changes, left, error, after, undone, *counts))
