@@ -57,13 +57,23 @@ std::shared_ptr<const native::Rescale> shared(const native::Rescale& rescale) {
   return std::make_shared<const native::Rescale>(rescale);
 }
 
-template <class Packed>
-void new_weights(Packed* self, const Codes& codes, std::int64_t taps, std::int64_t channels,
-                 const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier, int isa) {
-  const native::ProductWeights weights{
-      {codes.data(), codes.size()}, static_cast<std::int64_t>(bias.size()), taps, channels, span_of(bias),
-      span_of(multiplier)};
-  new (self) Packed(weights, native::isa_from_index(isa));
+native::ProductWeights product_weights(const Codes& codes, std::int64_t taps, std::int64_t channels,
+                                       const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier) {
+  return {{codes.data(), codes.size()}, static_cast<std::int64_t>(bias.size()), taps, channels, span_of(bias),
+          span_of(multiplier)};
+}
+
+void new_product_weights(native::PackedWeights* self, const Codes& codes, std::int64_t taps, std::int64_t channels,
+                         const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier,
+                         std::shared_ptr<native::Pages> pages, int isa) {
+  new (self) native::PackedWeights(product_weights(codes, taps, channels, bias, multiplier),
+                                   native::isa_from_index(isa), std::move(pages));
+}
+
+void new_winograd_weights(native::WinogradWeights* self, const Codes& codes, std::int64_t taps, std::int64_t channels,
+                          const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier, int isa) {
+  new (self)
+      native::WinogradWeights(product_weights(codes, taps, channels, bias, multiplier), native::isa_from_index(isa));
 }
 
 using WideCodes = nb::ndarray<const std::int16_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
@@ -404,12 +414,14 @@ void bind_engine(nb::module_& m) {
       },
       arg("isa") = -1, arg("threads") = 0,
       "Multiplications and additions of bytes a second, on registers alone: measured, in a quarter of a second.");
+  nb::class_<native::Pages>(m, "Pages", "Memory for packed weights: large pages, where the system has them.")
+      .def(nb::init<>());
   nb::class_<native::PackedWeights>(m, "ProductWeights", "Weights of a product, packed for an instruction set.")
-      .def("__init__", &new_weights<native::PackedWeights>, arg("codes"), arg("taps"), arg("channels"), arg("bias"),
-           arg("multiplier"), arg("isa") = -1)
+      .def("__init__", &new_product_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"), arg("multiplier"),
+           arg("pages"), arg("isa") = -1)
       .def_prop_ro("nbytes", &native::PackedWeights::bytes);
   nb::class_<native::WinogradWeights>(m, "WinogradWeights", "Weights of a 3x3 convolution, transformed for tiles.")
-      .def("__init__", &new_weights<native::WinogradWeights>, arg("codes"), arg("taps"), arg("channels"), arg("bias"),
+      .def("__init__", &new_winograd_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"),
            arg("multiplier"), arg("isa") = -1)
       .def_static(
           "fit",

@@ -129,6 +129,9 @@ class Window:
         dilations: tuple[int, int, int],
     ) -> None: ...
 
+class Pages:
+    def __init__(self) -> None: ...
+
 class ProductWeights:
     def __init__(
         self,
@@ -137,6 +140,7 @@ class ProductWeights:
         channels: int,
         bias: NDArray[np.int32],
         multiplier: NDArray[np.float64],
+        pages: Pages,
         isa: int = -1,
     ) -> None: ...
     @property

@@ -44,7 +44,7 @@ void count_igemm(const std::string& isa_name, Isa isa, const Product& p) {
   const std::vector<std::int8_t> codes = filled<std::int8_t>(p.columns * p.taps * p.channels);
   const std::vector<std::int32_t> bias(size(p.columns), 7);
   const std::vector<double> multiplier(size(p.columns), 1e-4);
-  const PackedWeights weights({codes, p.columns, p.taps, p.channels, bias, multiplier}, isa);
+  const PackedWeights weights({codes, p.columns, p.taps, p.channels, bias, multiplier}, isa, std::make_shared<Pages>());
   const std::vector<std::uint8_t> x = filled<std::uint8_t>((p.rows + p.taps) * weights.depth() + 64);
   std::vector<std::int32_t> offsets;
   for (std::int64_t tap = 0; tap < p.taps; ++tap) {

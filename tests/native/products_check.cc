@@ -104,7 +104,7 @@ class Product {
         codes_(filled<std::int8_t>(s.columns * s.taps * s.channels, -128, 127, s.extreme)),
         bias_(filled<std::int32_t>(s.columns, -100000, 100000, s.extreme)),
         scales_(s.columns, static_cast<double>(s.taps * s.channels) * (s.extreme ? 32000 : 9000)),
-        weights_({codes_, s.columns, s.taps, s.channels, bias_, scales_.real}, isa),
+        weights_({codes_, s.columns, s.taps, s.channels, bias_, scales_.real}, isa, std::make_shared<Pages>()),
         data_(s, weights_.depth()),
         other_(filled<std::uint8_t>(s.rows * other_stride() + igemm_slack, 0, 255, false)),
         scratch_(size(weights_.scratch_bytes())) {}

@@ -37,7 +37,7 @@ KERNELS = Check(
 PRODUCTS = Check(
     "products_check",
     ("igemm", "depthwise", "winograd"),
-    ("engine/cpu", "kernels/igemm/weights", "kernels/depthwise/weights", "kernels/winograd/weights"),
+    ("engine/cpu", "kernels/pages", "kernels/igemm/weights", "kernels/depthwise/weights", "kernels/winograd/weights"),
 )
 FAMILIES = Check(
     "families_check",

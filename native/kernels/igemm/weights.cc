@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace halfeven::native {
 namespace {
@@ -150,23 +151,23 @@ void pack_panel(const WeightLayout& layout, const WeightCodes& codes, std::int64
   }
 }
 
-PackedWeights::PackedWeights(const ProductWeights& weights, Isa isa)
-    : layout_(weights.columns, weights.taps, weights.channels, isa) {
+PackedWeights::PackedWeights(const ProductWeights& weights, Isa isa, std::shared_ptr<Pages> pages)
+    : layout_(weights.columns, weights.taps, weights.channels, isa), pages_(std::move(pages)) {
   const std::int64_t columns = layout_.columns();
   const bool fits = std::ssize(weights.codes) == columns * weights.taps * weights.channels &&
                     std::ssize(weights.bias) == columns && std::ssize(weights.multiplier) == columns;
   if (!fits) throw std::invalid_argument("weights, bias and multipliers do not fit together");
   bias_ = padded(weights.bias, layout_.padded_columns());
   multiplier_ = padded(weights.multiplier, layout_.padded_columns());
-  codes_ = AlignedBytes(static_cast<std::size_t>(layout_.bytes()));
+  codes_ = pages_->take(static_cast<std::size_t>(layout_.bytes()));
   const WeightCodes codes{reinterpret_cast<const std::uint8_t*>(weights.codes.data()), weights.taps * weights.channels,
                           weights.channels, 1, 0};
-  for (std::int64_t p = 0; p < layout_.panels(); ++p) pack_panel(layout_, codes, p, codes_.data());
+  for (std::int64_t p = 0; p < layout_.panels(); ++p) pack_panel(layout_, codes, p, codes_);
 }
 
 IgemmTask PackedWeights::task() const {
   IgemmTask task = layout_.task();
-  task.weights = codes_.data();
+  task.weights = codes_;
   task.bias = reinterpret_cast<const std::int32_t*>(bias_.data());
   task.multiplier = reinterpret_cast<const double*>(multiplier_.data());
   return task;

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "kernels/aligned.h"
 #include "kernels/igemm/igemm.h"
+#include "kernels/pages.h"
 
 namespace halfeven::native {
 
@@ -70,13 +72,14 @@ struct ProductWeights {
 
 class PackedWeights {
  public:
-  PackedWeights(const ProductWeights& weights, Isa isa);
+  // Packed into memory of the pages, which it keeps alive.
+  PackedWeights(const ProductWeights& weights, Isa isa, std::shared_ptr<Pages> pages);
 
   std::int64_t columns() const { return layout_.columns(); }
   std::int64_t taps() const { return layout_.taps(); }
   std::int64_t depth() const { return layout_.depth(); }
   std::int64_t panels() const { return layout_.panels(); }
-  std::int64_t bytes() const { return static_cast<std::int64_t>(codes_.size()); }
+  std::int64_t bytes() const { return layout_.bytes(); }
   const IgemmPanel& panel(std::int64_t p) const { return layout_.panel(p); }
   const IgemmFormat& format() const { return layout_.format(); }
   std::int64_t scratch_bytes() const { return layout_.scratch_bytes(); }
@@ -87,7 +90,8 @@ class PackedWeights {
 
  private:
   WeightLayout layout_;
-  AlignedBytes codes_;
+  std::shared_ptr<Pages> pages_;
+  std::uint8_t* codes_;
   AlignedBytes bias_;        // int32: a tile of it that crosses cache lines is loaded six times as slowly
   AlignedBytes multiplier_;  // double
 };

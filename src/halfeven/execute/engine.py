@@ -18,6 +18,7 @@ from halfeven.execute.memory import check_memory, return_free_memory
 from halfeven.execute.plan.batch import parts
 from halfeven.execute.plan.planner import FloatStage, Planned, PlannedStage, Planner
 from halfeven.execute.plan.stage import NativeStage
+from halfeven.execute.plan.weights import Weights
 from halfeven.execute.run import needed
 from halfeven.ir.program import Program
 
@@ -37,7 +38,7 @@ class Engine:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._weights: dict[Any, Any] = {}
+        self._weights = Weights()
         self._plans: OrderedDict[Key, Planned] = OrderedDict()
         self._whole: set[Key] = set()  # inputs that do not run as single samples
         self.renew_locks()

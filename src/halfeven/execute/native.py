@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfeven.execute.plan.planner import Planner
+from halfeven.execute.plan.weights import Weights
 from halfeven.ir.instructions import Instruction, operands, results
 
 Array = NDArray[Any]
@@ -33,5 +34,5 @@ def step(instruction: Instruction, arrays: Sequence[Array], threads: int = 0) ->
     """
     found = {name: np.asarray(a) for name, a in zip(operands(instruction), arrays, strict=True)}
     given, wanted = tuple(found), results(instruction)
-    Planner([instruction], frozenset(), {}, found, given, wanted, threads).plan()
+    Planner([instruction], frozenset(), Weights(), found, given, wanted, threads).plan()
     return tuple(found[name] for name in wanted)

@@ -60,7 +60,7 @@ def _row_table(i: Conv, images: int, size: Shape, out: Shape) -> NDArray[np.int3
     return np.ascontiguousarray((taps + starts + lines + pixels).reshape(-1), np.int32)
 
 
-def _weights(i: Conv, dtype: np.dtype[np.generic]) -> _native.ProductWeights:
+def _weights(i: Conv, dtype: np.dtype[np.generic], pages: _native.Pages) -> _native.ProductWeights:
     """[columns][rows of the kernel][its pixels and their channels]."""
     w = centered_weights(i, 0)
     if w is None:
@@ -70,7 +70,7 @@ def _weights(i: Conv, dtype: np.dtype[np.generic]) -> _native.ProductWeights:
     bias = folded_bias(i.bias, sums, stored(i.x_zero, dtype))
     depth = w.shape[3] * CHANNEL_STEP
     m = doubles(i.rescale.multiplier, len(w))
-    return _native.ProductWeights(padded.reshape(-1), w.shape[2], depth, bias, m)
+    return _native.ProductWeights(padded.reshape(-1), w.shape[2], depth, bias, m, pages)
 
 
 def emit_bordered(stage: Stage, i: Conv, quantize: Quantize, x: Shape) -> Held:
@@ -86,7 +86,7 @@ def emit_bordered(stage: Stage, i: Conv, quantize: Quantize, x: Shape) -> Held:
     y = stage.tensor((x[0], len(i.weight), *out), 1, i.rescale.target.qtype.storage)
     key = i, "rows", dtype
     if key not in stage.weights:
-        stage.weights[key] = _weights(i, dtype)
+        stage.weights[key] = _weights(i, dtype, stage.weights.pages)
     how = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
     place = [image.id, image.nbytes, 0, y.id, y.stride, 0, y.rows]
     in_kernel = rescaled_in_kernel(i.rescale, i.accumulator)

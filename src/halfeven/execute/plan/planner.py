@@ -19,6 +19,7 @@ from halfeven.execute.plan.layout import Shape
 from halfeven.execute.plan.rules import take
 from halfeven.execute.plan.samples import independent
 from halfeven.execute.plan.stage import NativeStage, Stage
+from halfeven.execute.plan.weights import Weights
 from halfeven.execute.run import naming, native_backend, run_step
 from halfeven.ir.instructions import Float, Instruction, operands, results
 from halfeven.ir.moves import Concat
@@ -91,7 +92,7 @@ class Planner:
         self,
         todo: Sequence[Instruction],
         constants: frozenset[str],
-        weights: dict[Any, Any],
+        weights: Weights,
         arrays: dict[str, Array],
         given: Sequence[str],
         wanted: Sequence[str],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from halfeven.execute.plan.stage import BYTES, NO_TABLE, Stage
 from halfeven.ir.instructions import Add, Conv, Linear
 from halfeven.numerics.multiplier import Multiplier
 
-Packed = TypeVar("Packed", _native.ProductWeights, _native.WinogradWeights)
+ToPack = tuple[NDArray[np.int8], int, int, NDArray[np.int32], NDArray[np.float64]]
 MOST_TAPS = 64  # of those that the depthwise kernels take runs of pixels under
 Sum = tuple[int, int, tuple[float, float, float, int, int, int]]
 
@@ -37,12 +37,12 @@ def _flat(a: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(a).reshape(-1)
 
 
-def _pack(i: Conv | Linear, w: NDArray[np.int8], x: Held, part: slice, kind: type[Packed]) -> Packed:
-    """Columns ``part`` of weights [columns][taps][channels]."""
+def _to_pack(i: Conv | Linear, w: NDArray[np.int8], x: Held, part: slice) -> ToPack:
+    """Columns ``part`` of weights [columns][taps][channels], as the engine packs them."""
     zero = stored(i.x_zero, x.dtype)
     bias = folded_bias(i.bias, w.sum(axis=(1, 2), dtype=np.int64), zero)
     m = doubles(i.rescale.multiplier, len(w))
-    return kind(_flat(w[part]), w.shape[1], w.shape[2], bias[part], np.ascontiguousarray(m[part]))
+    return _flat(w[part]), w.shape[1], w.shape[2], bias[part], np.ascontiguousarray(m[part])
 
 
 def _group_multiplier(m: Multiplier, part: slice) -> Multiplier:
@@ -80,7 +80,8 @@ def emit_conv(stage: Stage, i: Conv, x: Held, other: tuple[Held, Add, bool] | No
         part = slice(g * columns, (g + 1) * columns)
         key = i, g, x.dtype
         if key not in stage.weights:
-            stage.weights[key] = _pack(i, codes.transpose(0, 2, 1), x, part, _native.ProductWeights)
+            packed = _to_pack(i, codes.transpose(0, 2, 1), x, part)
+            stage.weights[key] = _native.ProductWeights(*packed, stage.weights.pages)
         how = stored_rescale(_group_multiplier(i.rescale.multiplier, part), i.rescale.target, i.rescale.method)
         place = [x.id, x.nbytes, g * w.shape[1], y.id, y.stride, g * columns, y.rows]
         in_kernel = rescaled_in_kernel(i.rescale, i.accumulator)
@@ -95,7 +96,7 @@ def _emit_winograd(
     x, y = ends
     key = i, "winograd", x.dtype
     if key not in stage.weights:
-        stage.weights[key] = _pack(i, codes.transpose(0, 2, 1), x, slice(None), _native.WinogradWeights)
+        stage.weights[key] = _native.WinogradWeights(*_to_pack(i, codes.transpose(0, 2, 1), x, slice(None)))
     how = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
     place = [x.id, x.nbytes, 0, y.id, y.stride, 0, y.rows]
     padding = stage.padding(stored(i.x_zero, x.dtype), x.stride)
@@ -154,7 +155,8 @@ def take_linear(i: Linear, stage: Stage) -> bool:
     y = stage.tensor((*shape[:-1], w.shape[1]), last_axis(shape), i.rescale.target.qtype.storage)
     key = i, 0, x.dtype
     if key not in stage.weights:
-        stage.weights[key] = _pack(i, np.ascontiguousarray(w.T)[:, None, :], x, slice(None), _native.ProductWeights)
+        packed = _to_pack(i, np.ascontiguousarray(w.T)[:, None, :], x, slice(None))
+        stage.weights[key] = _native.ProductWeights(*packed, stage.weights.pages)
     how = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
     place = [x.id, x.nbytes, 0, y.id, y.stride, 0, y.rows]
     in_kernel = rescaled_in_kernel(i.rescale, i.accumulator)

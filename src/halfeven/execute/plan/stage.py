@@ -16,6 +16,7 @@ from halfeven import _native
 from halfeven.errors import NotANumberError, ParameterError, ResourceError
 from halfeven.execute.memory import available_bytes, check_memory
 from halfeven.execute.plan.layout import Held, Shape, contiguous_strides, usual_axis
+from halfeven.execute.plan.weights import Weights
 from halfeven.ir.instructions import Conv, Instruction, Quantize
 
 Array = NDArray[Any]
@@ -53,7 +54,7 @@ class Stage:
     """
 
     arrays: Mapping[str, Array]
-    weights: dict[Any, Any]
+    weights: Weights
     constants: AbstractSet[str]
     uses: Mapping[str, int]
     readers: Mapping[str, Instruction]

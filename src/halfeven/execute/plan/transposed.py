@@ -101,7 +101,9 @@ def _emit_phase(stage: Stage, i: ConvTranspose, x: Held, w: NDArray[np.int8], ph
     zero = stored(i.x_zero, x.dtype)
     key = i, tuple(phase.taps for phase in phases), x.dtype
     if key not in stage.weights:
-        stage.weights[key] = _weights(i, w[np.ix_(range(len(w)), range(w.shape[1]), *key[1])], zero)
+        stage.weights[key] = _weights(
+            i, w[np.ix_(range(len(w)), range(w.shape[1]), *key[1])], zero, stage.weights.pages
+        )
     how = stored_rescale(i.rescale.multiplier, i.rescale.target, i.rescale.method)
     place = [x.id, x.nbytes, 0, y.id, y.stride, 0, y.rows]
     in_kernel = rescaled_in_kernel(i.rescale, i.accumulator)
@@ -111,8 +113,8 @@ def _emit_phase(stage: Stage, i: ConvTranspose, x: Held, w: NDArray[np.int8], ph
     return y
 
 
-def _weights(i: ConvTranspose, w: NDArray[np.int8], zero: int) -> _native.ProductWeights:
+def _weights(i: ConvTranspose, w: NDArray[np.int8], zero: int, pages: _native.Pages) -> _native.ProductWeights:
     codes = w.reshape(*w.shape[:2], -1).transpose(0, 2, 1)
     bias = folded_bias(i.bias, codes.sum(axis=(1, 2), dtype=np.int64), zero)
     m = doubles(i.rescale.multiplier, len(w))
-    return _native.ProductWeights(codes.reshape(-1), codes.shape[1], codes.shape[2], bias, m)
+    return _native.ProductWeights(codes.reshape(-1), codes.shape[1], codes.shape[2], bias, m, pages)
