@@ -17,14 +17,16 @@ from halfeven.execute.float_part import open_session, run_session
 from halfeven.interop import to_bytes
 from halfeven.ptq.difference import Difference, Measure
 from halfeven.search import MixedPrecision
+from halfeven.search.finish import Finish
 from halfeven.search.run import _Search
 
 DATA = small_models.images(24)
 FLOOR_DB = 44.0
+PLAIN: dict[str, Any] = {"method": "max", "algorithms": ()}
 
 
 def quantized(settings: MixedPrecision, **options: Any) -> he.QuantizedModel:
-    return he.quantize_model(small_models.cnn(), DATA, method="max", search=settings, **options)
+    return he.quantize_model(small_models.cnn(), DATA, search=settings, **{**PLAIN, **options})
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,7 @@ def test_no_knob_of_the_result_can_be_turned_back(found: he.QuantizedModel) -> N
 def test_the_configuration_gives_the_same_file(found: he.QuantizedModel, tmp_path: Path) -> None:
     assert found.search is not None
     found.search.save_config(tmp_path / "found.json")
-    again = he.quantize_model(small_models.cnn(), DATA, method="max", config=tmp_path / "found.json")
+    again = he.quantize_model(small_models.cnn(), DATA, config=tmp_path / "found.json", **PLAIN)
     assert same_file(found, again)
     assert set(json.loads((tmp_path / "found.json").read_text())) == {"node_config"}
 
@@ -98,7 +100,7 @@ def test_four_bit_weights_under_a_size(tmp_path: Path) -> None:
 
 def test_a_configuration_of_eight_bit_weights_says_so(found: he.QuantizedModel) -> None:
     assert found.search is not None
-    again = he.quantize_model(small_models.cnn(), DATA, method="max", weights="int4", config=found.search.config)
+    again = he.quantize_model(small_models.cnn(), DATA, weights="int4", config=found.search.config, **PLAIN)
     assert same_file(found, again)
 
 
@@ -176,7 +178,7 @@ def test_an_interruption_leaves_the_best_so_far(after: int, monkeypatch: pytest.
     assert model.search.interrupted
     assert "interrupted" in str(model.search)
     assert len(calls) == after + 1
-    again = he.quantize_model(small_models.cnn(), DATA, method="max", config=model.search.config)
+    again = he.quantize_model(small_models.cnn(), DATA, config=model.search.config, **PLAIN)
     assert same_file(model, again)
 
 
@@ -184,8 +186,52 @@ def test_an_end_in_time_leaves_the_best_so_far() -> None:
     model = quantized(MixedPrecision(min_sqnr_db=FLOOR_DB, seconds=0))
     assert model.search is not None
     assert "time" in model.search.ended
-    assert (model.search.best.wide, model.search.best.error) == (frozenset(), model.search.narrowest.error)
-    assert same_file(model, he.quantize_model(small_models.cnn(), DATA, method="max", config={}))
+    assert model.search.best == model.search.narrowest
+    assert same_file(model, he.quantize_model(small_models.cnn(), DATA, config={}, **PLAIN))
+
+
+def floor_between(narrow_db: float, refined_db: float) -> MixedPrecision:
+    assert refined_db > narrow_db + 1, "else there is nothing to see"
+    return MixedPrecision(min_sqnr_db=(narrow_db + refined_db) / 2)
+
+
+def level(judged: Any) -> float:
+    return float(-10 * np.log10(judged.error))
+
+
+@pytest.fixture(scope="module")
+def refined() -> he.QuantizedModel:
+    return quantized(MixedPrecision(min_sqnr_db=0), algorithms=None)
+
+
+def test_what_algorithms_reach_needs_no_more_bits(refined: he.QuantizedModel) -> None:
+    assert refined.search is not None
+    before, after = level(refined.search.narrowest), level(refined.search.best)
+    model = quantized(floor_between(before, after), algorithms=None)
+    assert model.search is not None
+    assert model.search.reached
+    assert not model.search.best.wide
+    assert model.search.best.error < 10 ** (-(before + after) / 20) < model.search.candidate.error
+    assert "before accuracy algorithms" in str(model.search)
+    again = he.quantize_model(small_models.cnn(), DATA, method="max", config=model.search.config)
+    assert same_file(model, again)
+
+
+def test_algorithms_that_are_stopped_leave_the_model_without_them(
+    refined: he.QuantizedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Finish, "_tick", stop)
+    model = quantized(MixedPrecision(min_sqnr_db=300), algorithms=None)
+    assert model.search is not None
+    assert model.search.interrupted
+    assert "interrupted" in str(model.search)
+    assert model.search.best == model.search.candidate
+    plain = he.quantize_model(small_models.cnn(), DATA, config=model.search.config, **PLAIN)
+    assert same_file(model, plain)
+    assert not same_file(model, refined)
 
 
 def test_both_outputs_count() -> None:

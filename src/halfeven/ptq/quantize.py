@@ -22,7 +22,7 @@ from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
 from halfeven.ptq.activations import Activations
 from halfeven.ptq.algorithms.apply import MOST_JUDGES, refine, rewrite
 from halfeven.ptq.algorithms.report import AlgorithmReport, provenance
-from halfeven.ptq.algorithms.stages import BiasCorrecting, Error, FloatRewrite, WeightRounding
+from halfeven.ptq.algorithms.stages import BiasCorrecting, Error, FloatRewrite, Tick, WeightRounding
 from halfeven.ptq.best_model import nearest_model, output_errors
 from halfeven.ptq.boundary import Edge
 from halfeven.ptq.calibrate import Progress, calibrate
@@ -213,11 +213,11 @@ class Calibrated:
             return Exposed(model, ())
         return expose_codes(model, None if names == ports else names)
 
-    def quantize(self, plan: Plan | None = None) -> PtqResult:
-        """The quantized model, by the plan that was asked for or another one."""
+    def quantize(self, plan: Plan | None = None, tick: Tick | None = None) -> PtqResult:
+        """The quantized model, by the plan that was asked for or another one; ``tick`` counts what algorithms do."""
         plan = self.plan if plan is None else plan
         first, ranges = self.draft(plan)
-        draft, refined = refine(plan.algorithms, first, self.seen.kept, self.seen.count.tick)
+        draft, refined = refine(plan.algorithms, first, self.seen.kept, tick or self.seen.count.tick)
         reports = (*self.rewrites, *refined)
         exposed = self._exposed(self.write(draft, reports), plan)
         remarks = remarks_on(ranges, plan.placement.products, draft.arrays, self.seen.samples)
@@ -278,6 +278,10 @@ class _Count:
         tell = getattr(self._progress, "state", None)
         if tell is not None:
             tell(memory)
+
+    def end(self) -> None:
+        """Nothing more is told: what follows is counted elsewhere."""
+        self._progress = None
 
     def tick(self, *_done: object) -> None:
         """One more."""

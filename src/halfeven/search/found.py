@@ -37,7 +37,8 @@ class MixedPrecisionResult:
     Attributes
     ----------
     config : the quant_config.json that gives the same model, byte for byte, with the same model, data and range method.
-    best, narrowest : the model taken, and the one with the fewest bits. widest : with most, where it was judged.
+    best : the model taken, with its accuracy algorithms. candidate : the same without them, as the others are judged.
+    narrowest : the one with the fewest bits. widest : with most, where it was judged.
     judged : all, in the order in which they were tried. knobs : how many there are.
     reached : whether the floor is reached and the limits hold. ended : why the search ended, in words.
     sensitivity : what each knob was ranked by.
@@ -45,6 +46,7 @@ class MixedPrecisionResult:
 
     config: Mapping[str, Any]
     best: Judged
+    candidate: Judged
     narrowest: Judged
     widest: Judged | None
     judged: tuple[Judged, ...]
@@ -66,11 +68,15 @@ class MixedPrecisionResult:
     def __str__(self) -> str:
         lines = [
             f"mixed precision: {len(self.best.wide)} of {self.knobs} tensors and weights have more bits",
-            f"  with the fewest bits: {self._line(self.narrowest)}",
             f"  taken:                {self._line(self.best)}",
         ]
-        if self.widest is not None:
-            lines.append(f"  with most bits:       {self._line(self.widest)}")
+        others = [("the fewest bits", self.narrowest), ("most bits", self.widest)]
+        if self.best == self.candidate:
+            lines += [f"  with {what + ':':<17}{self._line(one)}" for what, one in others if one is not None]
+        else:
+            lines.append("  before accuracy algorithms:")
+            shown = [("the same model", self.candidate), *others]
+            lines += [f"    {what + ':':<20}{self._line(one)}" for what, one in shown if one is not None]
         lines.append(f"  models judged: {len(self.judged)}; {self.ended}")
         if not self.reached:
             lines.append("  what was asked for was not reached: this model is the nearest to it")

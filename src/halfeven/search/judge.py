@@ -42,9 +42,12 @@ class Judge:
         key = frozenset(wide)
         if key not in self.known:
             model = self._made(key)
-            error = worst(self._differences(model), self._measure)
-            self.known[key] = Judged(key, error, self._knobs.wide_share(key), len(to_bytes(model)))
+            self.known[key] = Judged(key, self.error_of(model), self._knobs.wide_share(key), len(to_bytes(model)))
         return self.known[key]
+
+    def error_of(self, model: ir.Model) -> float:
+        """At the output of a quantized model that suffers most."""
+        return worst(self._differences(model), self._measure)
 
     def _made(self, wide: Wide) -> ir.Model:
         plan = self._calibrated.plan_with(self._knobs.config_of(wide))

@@ -38,6 +38,7 @@ from halfeven.ptq.segments import tap
 from halfeven.report.layers import pair
 from halfeven.report.sensitivity.found import Sensitivity, Trial
 from halfeven.report.sensitivity.measure import measure
+from halfeven.search.finish import Finish, Finished
 from halfeven.search.found import Judged, MixedPrecisionResult
 from halfeven.search.judge import Judge
 from halfeven.search.knobs import Knob, knobs_of
@@ -93,9 +94,8 @@ def mixed_precision(
         raise ParameterError("mixed precision chooses ranges for each tensor: leave modelwise_search and lists out")
     added = _added_by_algorithms(calibrated)
     limit = None if settings.max_bytes is None else max(1, settings.max_bytes - added)
-    found = _Search(calibrated, replace(settings, max_bytes=limit), given, narrowest, deadline, progress, begin).run()
-    result = calibrated.quantize(calibrated.plan_with(found.config))
-    return result, _as_made(found, result, settings)
+    candidates = replace(settings, max_bytes=limit)
+    return _Search(calibrated, settings, candidates, given, narrowest, deadline, progress, begin).run()
 
 
 def _added_by_algorithms(calibrated: Calibrated) -> int:
@@ -114,12 +114,6 @@ def _added_by_algorithms(calibrated: Calibrated) -> int:
 
 def _channels(product: Product, draft: Draft) -> int:
     return int(draft.arrays[product.weight].shape[product.axis]) * product.group
-
-
-def _as_made(found: MixedPrecisionResult, result: PtqResult, settings: MixedPrecision) -> MixedPrecisionResult:
-    """The result with the size of the model that was taken, after its algorithms."""
-    best = replace(found.best, size_bytes=len(to_bytes(result.model)))
-    return replace(found, best=best, reached=found.reached and holds(best, settings))
 
 
 def _given(config: Config | None) -> dict[str, Any]:
@@ -152,6 +146,7 @@ class _Search:
     def __init__(
         self,
         calibrated: Calibrated,
+        asked: MixedPrecision,
         settings: MixedPrecision,
         config: Mapping[str, Any],
         weights: QType,
@@ -159,9 +154,10 @@ class _Search:
         progress: Progress | None,
         begin: Begin,
     ) -> None:
-        self._calibrated, self._settings, self._deadline = calibrated, settings, deadline
+        self._calibrated, self._asked, self._settings, self._deadline = calibrated, asked, settings, deadline
         self._progress, self._begin = progress, begin
-        self._samples = calibrated.seen.kept[: settings.samples]
+        self._samples = calibrated.seen.kept[-settings.samples :]  # the last: algorithms learn from others
+        calibrated.seen.count.end()
         self._expected = _float_outputs(calibrated, self._samples)
         options: Options = {**calibrated.options, "config": config, "weights": weights}
         self._narrow = make_plan(calibrated.cleaned.model, calibrated.plan.original, **options)
@@ -170,11 +166,22 @@ class _Search:
         shapes = _shapes(self._program, calibrated, self._samples[0])
         self._knobs = knobs_of(self._narrow, self._program, shapes, config, wide_weights=settings.wide_weights)
         self._judge = Judge(calibrated, self._knobs, self._samples, self._expected, settings.measure)
+        self._finish = Finish(calibrated, self._knobs, self._judge, self._reaches, progress)
         self._sensitivity: Sensitivity | None = None
 
-    def run(self) -> MixedPrecisionResult:
+    def run(self) -> tuple[PtqResult, MixedPrecisionResult]:
         """Search until there is nothing more to try, the time is over, or somebody stops it."""
-        base = self._judge(())
+        base, narrow = self._judge(()), None
+        if self._settings.most_error is not None and not self._reaches(base) and self._finish.changes_models:
+            begun = time.monotonic()
+            narrow = self._finished(base)
+            if self._reaches(narrow.judged):
+                ended = "with accuracy algorithms nothing needs more bits"
+                return narrow.result, self._result(base, base, narrow, ended, interrupted=False)
+            if narrow.interrupted:
+                return narrow.result, self._result(base, base, narrow, "before the search", interrupted=True)
+            if self._deadline is not None:
+                self._deadline += time.monotonic() - begun  # it is the search's
         ended, interrupted = "the search came to its end", False
         try:
             for count, _ in enumerate(self._steps(base)):
@@ -183,7 +190,20 @@ class _Search:
             ended = f"the time of {self._settings.seconds:g} s was over"
         except KeyboardInterrupt:
             ended, interrupted = "it was interrupted: the best model so far is taken", True
-        return self._result(base, ended, interrupted=interrupted)
+        best = self._best(tuple(self._judge.known.values()), base)
+        finished = narrow if narrow is not None and best is base else self._finished(best)
+        return finished.result, self._result(
+            base, best, finished, ended, interrupted=interrupted or finished.interrupted
+        )
+
+    def _finished(self, candidate: Judged) -> Finished:
+        if self._finish.changes_models:
+            self._begin("accuracy algorithms")
+        return self._finish(candidate)
+
+    def _reaches(self, judged: Judged) -> bool:
+        most = self._asked.most_error
+        return (most is None or judged.error <= most) and holds(judged, self._asked)
 
     def _steps(self, base: Judged) -> Iterator[None]:
         most, settings, knobs = self._settings.most_error, self._settings, self._knobs
@@ -236,20 +256,21 @@ class _Search:
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise _TimeIsOver
 
-    def _result(self, base: Judged, ended: str, *, interrupted: bool) -> MixedPrecisionResult:
-        judged, most = tuple(self._judge.known.values()), self._settings.most_error
-        best = self._best(judged, base)
+    def _result(
+        self, base: Judged, candidate: Judged, finished: Finished, ended: str, *, interrupted: bool
+    ) -> MixedPrecisionResult:
         whole = frozenset(within(self._knobs, self._knobs.knobs, self._settings, base))
         return MixedPrecisionResult(
-            config=self._knobs.config_of(best.wide),
-            best=best,
+            config=self._knobs.config_of(candidate.wide),
+            best=finished.judged,
+            candidate=candidate,
             narrowest=base,
             widest=self._judge.known.get(whole),
-            judged=judged,
+            judged=tuple(self._judge.known.values()),
             knobs=len(self._knobs.knobs),
             measure=self._settings.measure,
-            reached=(most is None or best.error <= most) and holds(best, self._settings),
-            ended=ended,
+            reached=self._reaches(finished.judged),
+            ended="; ".join(text for text in (ended, finished.remark) if text),
             interrupted=interrupted,
             sensitivity=self._sensitivity,
         )

@@ -25,7 +25,7 @@ class MixedPrecision:
     max_bytes : of the file, with the biases that a correction adds.
     wide_weights : whether weights may be int16.
     seconds : after which the best model so far is taken; None to search to the end.
-    samples : of the calibration data, on which models are judged: those with the least SHA-256.
+    samples : of the calibration data, on which models are judged: a draw by SHA-256.
     """
 
     min_sqnr_db: float | None = None
