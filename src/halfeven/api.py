@@ -119,7 +119,7 @@ class QuantizedModel:
             more memory than there is. The model stays usable.
         """
         values = self._real_inputs(feeds, counted=backend != "onnxruntime")
-        places = rooms(into or {}, {p.name: p.dtype for p in self.outputs})
+        places = rooms({} if into is None else into, {p.name: p.dtype for p in self.outputs})
         if backend == "onnxruntime":
             check_threads(threads)
             found = self._run_onnxruntime(values, threads)
@@ -303,6 +303,9 @@ class QuantizedModel:
 
     def _named(self, feeds: Mapping[str, Any]) -> tuple[Port, ...]:
         names = [p.name for p in self.inputs]
+        if not isinstance(feeds, Mapping):
+            wrong = f"a dict of arrays by input name was expected, not {type(feeds).__name__}"
+            raise DataError(f"{wrong}: inputs are {', '.join(names)}", source=self.source)
         missing, extra = [n for n in names if n not in feeds], [n for n in feeds if n not in names]
         if missing or extra:
             wrong = f"'{missing[0]}' is missing" if missing else f"there is no '{extra[0]}'"

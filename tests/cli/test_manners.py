@@ -234,6 +234,14 @@ def test_a_float_model_with_infinite_weights_can_be_held_against(good: Path, hal
 
 WRONG_WORDS = {
     "a boundary without its name": (("--boundary", "=codes"), "a name is missing before '='"),
+    "a boundary given twice": (
+        ("--boundary", "score=codes", "--boundary", "score=float"),
+        "--boundary names 'score' twice, as codes and float: keep one of them",
+    ),
+    "a configuration that is not there": (
+        ("--config", "nope.json"),
+        "nope.json: no such file: a quant_config.json was expected, check the path",
+    ),
     "a boundary of no port": (("--boundary", "imag=codes"), "no input or output 'imag': 'image' is near it"),
     "a type of activations": (("--activations", "int9"), "activations can be int8, uint8, int16 or uint16, not int9"),
     "a type of weights": (("--weights", "float16"), "weights can be int4, int8 or int16, not float16"),
@@ -253,7 +261,6 @@ def test_a_wrong_word_is_answered_with_the_right_ones(
 
 
 ENVIRONMENTS = {
-    "too many threads": ("HALFEVEN_NUM_THREADS", "1000", "HALFEVEN_NUM_THREADS must be from 1 to"),
     "no threads": ("HALFEVEN_NUM_THREADS", "0", "HALFEVEN_NUM_THREADS is '0', expected a positive integer"),
     "threads in words": ("HALFEVEN_NUM_THREADS", "many", "HALFEVEN_NUM_THREADS is 'many', expected a positive integer"),
     "an unknown set": ("HALFEVEN_ISA", "sse", "HALFEVEN_ISA is 'sse', expected one of"),
@@ -272,3 +279,27 @@ def test_an_environment_that_cannot_be_is_one_line(name: str, value: str, words:
     assert done.returncode == 2
     assert done.stderr.startswith(f"halfeven: {words}")
     assert done.stderr.count("\n") == 1
+
+
+def test_more_threads_in_the_environment_than_the_machine_can_use_are_cut(good: Path) -> None:
+    command = [sys.executable, "-m", "halfeven", "run", good / "q.onnx", "--input", good / "data.npz"]
+    for value in ("1000", "2"):
+        done = subprocess.run(
+            [*command, "-o", good / f"{value}.npz"],
+            env={**os.environ, "HALFEVEN_NUM_THREADS": value},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+    np.testing.assert_array_equal(np.load(good / "1000.npz")["score"], np.load(good / "2.npz")["score"])
+
+
+def test_one_sample_is_called_one(good: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(good / "one.npz", image=small_models.images(1))
+    assert halfeven("quantize", good / "cnn.onnx", "--data", good / "one.npz", "-o", good / "new.onnx") == 0
+    said = capsys.readouterr().out
+    assert "equal to the original on 1 sample: " in said
+    assert "calibrated on 1 sample, profile" in said
+    assert halfeven("verify", good / "q.onnx", "--data", good / "one.npz") == 0
+    assert "against the reference: 1 sample, " in capsys.readouterr().out

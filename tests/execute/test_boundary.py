@@ -96,8 +96,22 @@ def test_wrong_inputs_are_named(model: halfeven.QuantizedModel, backend: str) ->
     ):
         with refused(model, kind, words):
             model.run(feeds, backend=backend)
+    with refused(model, DataError, "a dict of arrays by input name was expected, not ndarray: inputs are image"):
+        model.run(good, backend=backend)
+    with refused(
+        model, DataError, "into: a dict of arrays by output name was expected, not ndarray: outputs are score"
+    ):
+        model.run({"image": good}, backend=backend, into=np.zeros((3, 5), np.float32))
     with refused(model, ParameterError, "threads must be from 1 to"):
         model.run({"image": good}, backend="torch", threads=0)
+
+
+def test_codes_without_their_names_are_refused(model: halfeven.QuantizedModel) -> None:
+    codes = np.zeros((3, 3, 12, 12), np.int8)
+    for given in (codes, [codes], None):
+        words = f"by input name was expected, not {type(given).__name__}: inputs are image"
+        with refused(model, DataError, words):
+            model.run_codes(given)
 
 
 @pytest.mark.parametrize("backend", ["native", "reference", "torch"])

@@ -95,7 +95,7 @@ def test_a_missing_input_names_the_nearest(tmp_path: Path) -> None:
     says(line({"X": GOOD[None]}), "'x' is missing", "found: X", "name")
     says(line([{"x": GOOD, "mask": GOOD[:, 0]}, {"x": GOOD, "masks": 1}], TWO), "item 1", "'mask'", "rename 'masks'")
     np.savez(tmp_path / "d.npz", x=GOOD[None], maks=GOOD[None])
-    says(line(tmp_path / "d.npz", TWO), "d.npz", "'mask' is missing", "rename 'maks'")
+    says(line(tmp_path / "d.npz", TWO), "d.npz", "'mask' is missing", "rename 'maks' to 'mask'")
     (tmp_path / "f" / "x").mkdir(parents=True)
     (tmp_path / "f" / "msk").mkdir()
     np.save(tmp_path / "f" / "x" / "0.npy", GOOD)

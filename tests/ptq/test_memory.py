@@ -77,3 +77,11 @@ def test_quantize_says_it_before_the_first_sample_runs(cleaned: Cleaned) -> None
     assert said[0].shapes == {"x": (1, 1000)}
     assert said[0].kept == 8 * ROW
     assert said[1] == 1
+
+
+def test_small_sizes_are_not_rounded_to_nothing() -> None:
+    said = str(CalibrationMemory(999, 600_000, 700, 2, 1_600_000, 0, {"x": (1, 4)}))
+    assert said == (
+        "calibration takes about 2 MB more memory, for any number of samples of x 1x4: tensors 2 x 1 KB, "
+        "weights 999 B, sessions 600 KB, statistics 2 MB, kept samples 0 B"
+    )

@@ -250,6 +250,24 @@ def test_a_tensor_without_counterpart_is_named() -> None:
     assert any("Not compared, 1 tensor" in str(s) for s in found.summary)
 
 
+@pytest.mark.parametrize("tail", ["y = MatMul (a, w)", "m = MatMul (a, w) y = Add (m, b)", "y = Gemm (a, w, b)"])
+def test_outputs_straight_from_sums_are_summed_up(tail: str) -> None:
+    rng = np.random.default_rng(2)
+    arrays = {"w": rng.normal(0, 1, (4, 3)).astype(np.float32), "b": np.ones(3, np.float32)}
+    model = build(f"g (float[N,4] x) => (float[N,3] y) {{ a = Relu (x) {tail} }}", **arrays)
+    x = rng.normal(0, 1, (6, 4)).astype(np.float32)
+    found = he.quantize_model(model, x, boundary={"y": "unquantized"}).compare(model, x, speed=False)
+    row = by_name(found)["y"]
+    assert row.is_output
+    (output,) = found.outputs
+    assert (output.name, output.sqnr_db, output.decisions) == ("y", row.sqnr_db, 6)
+    assert math.isfinite(output.sqnr_db)
+    assert {w.sample for w in found.worst_samples} == set(range(6))
+    said = [str(s) for s in found.summary]
+    assert said[0].startswith(f"Output 'y': SQNR {output.sqnr_db:.1f} dB, the largest score is the same ")
+    assert any(s.startswith("Samples whose outputs differ most: ") for s in said)
+
+
 def test_another_shape_is_named() -> None:
     model = build("g (float[N,4] x) => (float[N,4] y) { a = Abs (x) y = Neg (a) }")
     quantized = he.quantize_model(model, X)

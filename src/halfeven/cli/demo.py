@@ -51,6 +51,7 @@ def _print(results: list[DemoResult]) -> None:
         for a in r.agreements:
             verdict = "all equal" if not a.differing else f"{a.differing} DIFFER, first in '{a.first_difference}'"
             pair = " and ".join(a.backends)
-            out.print(f"{r.name}: {pair}: {a.compared} codes of {a.tensors} tensors on {a.samples} samples: {verdict}")
+            samples = f"{a.samples} sample{'s' if a.samples != 1 else ''}"
+            out.print(f"{r.name}: {pair}: {a.compared} codes of {a.tensors} tensors on {samples}: {verdict}")
         for note in r.notes:
             out.print(f"{r.name}: {note}")

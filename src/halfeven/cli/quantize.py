@@ -151,14 +151,23 @@ def command(
 
 def _boundary(given: Sequence[str]) -> str | dict[str, str]:
     """One form for all, or forms by name."""
-    named = dict(text.rpartition("=")[::2] for text in given)
+    pairs = [text.rpartition("=")[::2] for text in given]
+    named = dict(pairs)
     if "" not in named:
+        _refuse_twice(pairs)
         return named or "float"
     if any("=" in text and text.rpartition("=")[0] == "" for text in given):
         raise ParameterError("--boundary takes FORM or NAME=FORM, and a name is missing before '='")
     if len(given) > 1:
         raise ParameterError(f"--boundary {named['']} is for all: give it alone, or NAME=FORM for each")
     return named[""]
+
+
+def _refuse_twice(pairs: Sequence[tuple[str, str]]) -> None:
+    for name in dict(pairs):
+        forms = [f for n, f in pairs if n == name]
+        if len(forms) > 1:
+            raise ParameterError(f"--boundary names '{name}' twice, as {' and '.join(forms)}: keep one of them")
 
 
 def _search(limits: Mapping[str, Any], time_limit: float | None, save_config: Path | None) -> MixedPrecision | None:

@@ -25,7 +25,8 @@ def print_quantized(model: QuantizedModel, source: Path, output: Path) -> None:
         out.print(f"{len(result.ranges)} ranges: " + ", ".join(f"{n} by {method}" for method, n in methods))
         for report in result.algorithms:
             out.print(str(report))
-        out.print(f"calibrated on {result.samples} samples, profile {model.profile.name}")
+        samples = f"{result.samples} sample{'s' if result.samples != 1 else ''}"
+        out.print(f"calibrated on {samples}, profile {model.profile.name}")
     kinds = Counter(type(i).__name__ for i in model.program)
     out.print(f"{len(model.program)} instructions: " + ", ".join(f"{n} {k}" for k, n in kinds.most_common()))
     wide = [i.name for i in model.program if isinstance(i, (Conv, Linear)) and i.accumulator.bits > 32]  # noqa: PLR2004

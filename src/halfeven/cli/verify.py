@@ -111,5 +111,6 @@ def _print(found: Verification) -> None:
     for difference in found.differences:
         out.print(str(difference))
     verdict = "all bits equal" if found.equal else f"{len(found.differences)} difference(s)"
-    compared = f"{found.samples} samples, {found.elements} elements of {found.tensors} tensors"
+    samples = f"{found.samples} sample{'s' if found.samples != 1 else ''}"
+    compared = f"{samples}, {found.elements} elements of {found.tensors} tensors"
     out.print(f"{', '.join(found.backends)} against the reference: {compared}: {verdict}")

@@ -82,6 +82,9 @@ def quantized_at_once(program: Program) -> frozenset[str]:
 
 def rooms(into: Mapping[str, Any], dtypes: Mapping[str, np.dtype[Any]]) -> dict[str, Array]:
     """Arrays or CPU tensors that take results, as arrays over the same memory."""
+    if not isinstance(into, Mapping):
+        wrong = f"into: a dict of arrays by output name was expected, not {type(into).__name__}"
+        raise DataError(f"{wrong}: outputs are {', '.join(dtypes)}")
     found = {name: _room(name, value) for name, value in into.items()}
     for name, a in found.items():
         if name not in dtypes:

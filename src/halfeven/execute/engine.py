@@ -12,7 +12,6 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
-from halfeven import _native
 from halfeven.errors import HalfevenError, NotANumberError, ResourceError
 from halfeven.execute.memory import check_memory, return_free_memory
 from halfeven.execute.plan.batch import parts
@@ -20,6 +19,7 @@ from halfeven.execute.plan.planner import FloatStage, Planned, PlannedStage, Pla
 from halfeven.execute.plan.stage import NativeStage
 from halfeven.execute.plan.weights import Weights
 from halfeven.execute.run import needed
+from halfeven.execute.threads import default_threads
 from halfeven.ir.program import Program
 
 __all__ = ["Engine", "FloatStage", "Planned", "PlannedStage"]
@@ -64,6 +64,7 @@ class Engine:
         into : arrays that take results, by name; used where they have the right shape, type and layout.
         progress : called with (samples done, their number) of a batch that is run part by part.
         """
+        threads = threads or default_threads()
         found = self._run_samples(values, wanted, threads, into or {}, progress)
         if found is None:
             found = self._arrays(values)
@@ -78,7 +79,7 @@ class Engine:
 
     def plan_for(self, values: Mapping[str, Array], wanted: Sequence[str], threads: int = 0) -> Planned:
         """The plan of these inputs, all samples at once."""
-        return self._plan(self._arrays(values), values, wanted, threads)[0]
+        return self._plan(self._arrays(values), values, wanted, threads or default_threads())[0]
 
     @property
     def weight_bytes(self) -> int:
@@ -101,7 +102,7 @@ class Engine:
         check_memory(count * sum(o.nbytes for o in one.outputs), f"a batch of {count} samples")
         _, rooms = one.ends(values, into, count)
         made = {outer.name: room for outer, room in zip(one.outputs, rooms, strict=True)}
-        for part in parts(count, threads or _native.default_threads(), one.plan.arena_bytes):
+        for part in parts(count, threads, one.plan.arena_bytes):
             arrays = {name: a[part.begin : part.end] for name, a in values.items()}
             chunk = self._plan_of_chunk(arrays, part.size, wanted, threads) if part.size > 1 else None
             places = {o.name: made[o.name][o.shape[0] * part.begin : o.shape[0] * part.end] for o in one.outputs}

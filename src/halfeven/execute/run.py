@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from halfeven.errors import HalfevenError, NotANumberError, ParameterError, ResourceError
 from halfeven.execute.float_part import run_float
+from halfeven.execute.threads import default_threads
 from halfeven.ir.instructions import Float, Instruction, Quantize, operands, results
 from halfeven.ir.program import Program
 
@@ -134,7 +135,7 @@ def native_backend(threads: int | None = None) -> Backend:
     """The compiled kernels; ``threads`` None for every core."""
     from halfeven.execute import native as module  # noqa: PLC0415
 
-    count = 0 if threads is None else threads
+    count = default_threads() if threads is None else threads
     return Backend(
         "native", lambda i, arrays: module.step(i, arrays, threads=count), module.from_numpy, module.to_numpy
     )

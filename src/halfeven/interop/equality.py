@@ -50,9 +50,10 @@ class Equality:
         if not self.samples:
             return "not compared: no samples"
         rounding = f"; float32 rounding alone {self.rounding:.1e}" if self.rounding else ""
+        samples = f"{self.samples} sample{'s' if self.samples != 1 else ''}"
         verdict = "equal to the original" if self.equal else "DIFFERENT from the original"
         return (
-            f"{verdict} on {self.samples} samples: largest relative difference {self.max_relative:.1e} at output "
+            f"{verdict} on {samples}: largest relative difference {self.max_relative:.1e} at output "
             f"'{self.output}' (tolerance {self.tolerance:.0e}{rounding})"
         )
 

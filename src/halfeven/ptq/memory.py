@@ -53,9 +53,10 @@ class CalibrationMemory:
         shapes = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in self.shapes.items())
         lower = f"; {self.unknown} tensors of unknown size not counted" if self.unknown else ""
         return (
-            f"calibration takes about {_mb(self.total)} more memory, for any number of samples of {shapes}: tensors "
-            f"{self.at_once} x {_mb(ARENA * self.tensors)}, weights {_mb(self.weights)}, "
-            f"sessions {_mb(self.sessions)}, statistics {_mb(self.statistics)}, kept samples {_mb(self.kept)}{lower}"
+            f"calibration takes about {_size(self.total)} more memory, for any number of samples of {shapes}: tensors "
+            f"{self.at_once} x {_size(ARENA * self.tensors)}, weights {_size(self.weights)}, "
+            f"sessions {_size(self.sessions)}, statistics {_size(self.statistics)}, kept samples "
+            f"{_size(self.kept)}{lower}"
         )
 
 
@@ -131,5 +132,8 @@ def _item_bytes(element: int) -> int:
     return POINTER if kind in (ir.DataType.UNDEFINED, ir.DataType.STRING) else math.ceil(kind.itemsize)
 
 
-def _mb(size: int) -> str:
-    return f"{size / 1e6:.0f} MB"
+def _size(size: int) -> str:
+    kilo, mega = 1000, 1_000_000
+    if size < mega:
+        return f"{size} B" if size < kilo else f"{size / kilo:.0f} KB"
+    return f"{size / mega:.0f} MB"

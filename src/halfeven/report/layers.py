@@ -133,7 +133,8 @@ def _pair(
     model: ir.Model, written: Sequence[tuple[Instruction, str]], reals: Mapping[str, Sequence[str]], program: Program
 ) -> Pairing:
     names = _float_names(model)
-    axes, outputs = channel_axes(program), {p.codes or p.name for p in program.outputs}
+    axes = channel_axes(program)
+    outputs = {name for p in program.outputs for name in (p.codes, p.name)}  # sums are no tensor: their reals pair
     layers: list[Layer] = []
     unpaired: list[Unpaired] = []
     for instruction, tensor in written:

@@ -341,7 +341,7 @@ def test_files_that_are_no_json(tmp_path: Path, content: bytes, message: str) ->
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ParameterError, match=r"nowhere.json: no such file: a quant_config.json was expected"):
         read_config(tmp_path / "nowhere.json")
 
 
@@ -388,3 +388,8 @@ def test_keys_with_line_breaks_stay_on_one_line() -> None:
         line = refusal(config)
         assert line is not None
         assert "\n" not in line
+
+
+def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"is a folder: a quant_config.json was expected, name the file"):
+        read_config(tmp_path)

@@ -60,19 +60,23 @@ class AlgorithmReport:
     judged: int = 0
 
     def __str__(self) -> str:
-        places = f"{len(self.changes)} place{'' if len(self.changes) == 1 else 's'} changed"
-        if self.undone:
-            places = "undone"
-        elif not self.changes and len(self.left) == 1:
+        places = "undone" if self.undone else self._places()
+        if not self.undone and not self.changes and len(self.left) == 1:
             return f"{self.name}: nothing changed: {self.left[0]}"
-        left = f", {len(self.left)} left" if self.left else ""
         outputs = (
             f"; SQNR at the outputs {decibels(self.before)} -> {decibels(self.after)}"
             if self.before is not None and self.after is not None
             else ""
         )
-        on = f" on {self.judged} samples held back (it saw {self.taught} others)" if outputs and self.judged else ""
-        return f"{self.name}: {places}{left}{outputs}{on}"
+        samples = f"{self.judged} sample{'s' if self.judged != 1 else ''} held back"
+        others = f"it saw {self.taught} other{'s' if self.taught != 1 else ''}"
+        on = f" on {samples} ({others})" if outputs and self.judged else ""
+        return f"{self.name}: {places}{outputs}{on}"
+
+    def _places(self) -> str:
+        changed, left = len(self.changes), len(self.left)
+        said = f"{changed} place{'s' if changed != 1 else ''} changed"
+        return f"{said}, {left} left as {'they were' if left > 1 else 'it was'}" if left else said
 
 
 def decibels(error: float | None) -> str:

@@ -61,6 +61,10 @@ def read_config(config: str | os.PathLike[str] | Mapping[str, Any]) -> QuantConf
 def _load(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes().decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_constant)
+    except FileNotFoundError:
+        raise ParameterError(f"{path}: no such file: a quant_config.json was expected, check the path") from None
+    except IsADirectoryError:
+        raise ParameterError(f"{path}: is a folder: a quant_config.json was expected, name the file") from None
     except _Twice as key:
         raise ParameterError(f"{path}: the key '{key}' stands twice in one object: keep one of them") from None
     except UnicodeDecodeError as error:

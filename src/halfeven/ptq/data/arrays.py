@@ -58,6 +58,6 @@ def named_array(arrays: Mapping[str, Any], wanted: Input, inputs: Sequence[Input
         return arrays[wanted.name]
     spare = [str(name) for name in arrays if name not in {i.name for i in inputs}]
     near = get_close_matches(wanted.name, spare, 1)
-    hint = f"rename '{near[0]}'" if near else "name the arrays as the model's inputs"
+    hint = f"rename '{near[0]}' to '{wanted.name}'" if near else "name the arrays as the model's inputs"
     found = ", ".join(map(str, arrays)) or "nothing"
     raise DataError(f"{source}: the input '{wanted.name}' is missing, found: {found}: {hint}", source=source)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from halfeven import _native
 from halfeven.errors import ParameterError
 from halfeven.execute.engine import Engine
+from halfeven.execute.threads import default_threads
 from halfeven.ir.program import Program
 from halfeven.report.bench.layers import OPERATIONS_A_MAC, LayerTime, layer_times
 from halfeven.report.bench.peers import open_peers
@@ -99,7 +100,7 @@ def benchmark(
     """
     if empty := next((name for name, a in feeds.items() if not a.size), None):
         raise ParameterError(f"input '{empty}' has shape {feeds[empty].shape}, which is nothing to time: give a sample")
-    count = threads or _native.default_threads()
+    count = threads or default_threads()
     engine, wanted = Engine(program), [p.name for p in program.outputs]
     runs = {OURS: lambda: engine.run(feeds, wanted, count)} | open_peers(tuple(against), model, feeds, count)
     times = interleaved(runs, seconds * len(runs))
