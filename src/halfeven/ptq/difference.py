@@ -109,9 +109,10 @@ def _ratio(error: float, size: float) -> float:
 
 
 def _cosine_distance(d: Difference) -> float:
+    """Exact where the error is small; to ``2^-53 sum f^2 / sum q^2`` where the other result q is far smaller than f."""
     if d.e_energy == 0:
         return 0.0
     other = d.f_energy + 2 * d.cross + d.e_energy
     if not (d.f_energy > 0 and other > 0 and math.isfinite(other)):
         return 1.0
-    return 1 - (d.f_energy + d.cross) / math.sqrt(d.f_energy * other)
+    return max(0.0, 1 - (d.f_energy + d.cross) / math.sqrt(d.f_energy * other))
