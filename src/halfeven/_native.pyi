@@ -1,18 +1,29 @@
 # The compiled kernels. Arrays are C-contiguous; a tensor is seen as (outer, channels, inner).
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Ints: TypeAlias = list[int]
+Array: TypeAlias = NDArray[Any]
+F32: TypeAlias = NDArray[np.float32]
+F64: TypeAlias = NDArray[np.float64]
+I8: TypeAlias = NDArray[np.int8]
+I16: TypeAlias = NDArray[np.int16]
+I32: TypeAlias = NDArray[np.int32]
+I64: TypeAlias = NDArray[np.int64]
+U8: TypeAlias = NDArray[np.uint8]
+U32: TypeAlias = NDArray[np.uint32]
 
 def isa_names() -> list[tuple[str, bool, bool]]: ...
 def active_isa() -> str: ...
 def kernel_names() -> list[str]: ...
 def quantize(
-    x: NDArray[np.float32],
-    out: NDArray[Any],
-    scale: NDArray[np.float32],
-    zero_point: NDArray[np.int32],
+    x: F32,
+    out: Array,
+    scale: F32,
+    zero_point: I32,
     qmin: int,
     qmax: int,
     outer: int,
@@ -24,55 +35,39 @@ def quantize(
     threads: int = 0,
 ) -> int: ...
 def dequantize(
-    q: NDArray[Any],
-    out: NDArray[np.float32],
-    scale: NDArray[np.float32],
-    zero_point: NDArray[np.int32],
-    outer: int,
-    inner: int,
-    isa: int = -1,
-    threads: int = 0,
+    q: Array, out: F32, scale: F32, zero_point: I32, outer: int, inner: int, isa: int = -1, threads: int = 0
 ) -> None: ...
 def requantize(
-    acc: NDArray[Any],
-    out: NDArray[Any],
-    m0: NDArray[np.int64],
-    shift: NDArray[np.int32],
+    acc: Array,
+    out: Array,
+    m0: I64,
+    shift: I32,
     zero_point: int,
     qmin: int,
     qmax: int,
     outer: int,
     inner: int,
     method: int,
-    multiplier_f32: NDArray[np.float32],
+    multiplier_f32: F32,
     isa: int = -1,
     threads: int = 0,
 ) -> None: ...
 def gather(
-    x: NDArray[np.float32], counts: NDArray[np.uint32] | None, exponent: int, isa: int = -1, threads: int = 0
+    x: F32, counts: U32 | None, exponent: int, isa: int = -1, threads: int = 0
 ) -> tuple[float, float, int, int, int, int, int]: ...
-def factor(h: NDArray[np.float64], w: NDArray[np.float64], isa: int = -1, threads: int = 0) -> bool: ...
-def solve(
-    u: NDArray[np.float64], w: NDArray[np.float64], b: NDArray[np.float64], isa: int = -1, threads: int = 0
-) -> None: ...
+def factor(h: F64, w: F64, isa: int = -1, threads: int = 0) -> bool: ...
+def solve(u: F64, w: F64, b: F64, isa: int = -1, threads: int = 0) -> None: ...
 def round_columns(
-    v: NDArray[np.float64],
-    f: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    qmin: float,
-    qmax: float,
-    codes: NDArray[np.float64],
-    isa: int = -1,
-    threads: int = 0,
+    v: F64, f: F64, scale: F64, qmin: float, qmax: float, codes: F64, isa: int = -1, threads: int = 0
 ) -> None: ...
 def improve_columns(
-    v: NDArray[np.float64],
-    h: NDArray[np.float64],
-    scale: NDArray[np.float64],
+    v: F64,
+    h: F64,
+    scale: F64,
     qmin: float,
     qmax: float,
-    codes: NDArray[np.float64],
-    pull: NDArray[np.float64],
+    codes: F64,
+    pull: F64,
     sweeps: int,
     isa: int = -1,
     threads: int = 0,
@@ -108,14 +103,7 @@ def exhaustive_division(first: int, count: int) -> tuple[int, int, int]: ...
 
 class Rescale:
     def __init__(
-        self,
-        m0: NDArray[np.int64],
-        shift: NDArray[np.int32],
-        multiplier_f32: NDArray[np.float32],
-        method: int,
-        zero_point: int,
-        qmin: int,
-        qmax: int,
+        self, m0: I64, shift: I32, multiplier_f32: F32, method: int, zero_point: int, qmin: int, qmax: int
     ) -> None: ...
 
 class Window:
@@ -134,42 +122,20 @@ class Pages:
 
 class ProductWeights:
     def __init__(
-        self,
-        codes: NDArray[np.int8],
-        taps: int,
-        channels: int,
-        bias: NDArray[np.int32],
-        multiplier: NDArray[np.float64],
-        pages: Pages,
-        isa: int = -1,
+        self, codes: I8, taps: int, channels: int, bias: I32, multiplier: F64, pages: Pages, isa: int = -1
     ) -> None: ...
     @property
     def nbytes(self) -> int: ...
 
 class WinogradWeights:
-    def __init__(
-        self,
-        codes: NDArray[np.int8],
-        taps: int,
-        channels: int,
-        bias: NDArray[np.int32],
-        multiplier: NDArray[np.float64],
-        isa: int = -1,
-    ) -> None: ...
+    def __init__(self, codes: I8, taps: int, channels: int, bias: I32, multiplier: F64, isa: int = -1) -> None: ...
     @staticmethod
-    def fit(codes: NDArray[np.int8], columns: int, isa: int = -1) -> bool: ...
+    def fit(codes: I8, columns: int, isa: int = -1) -> bool: ...
     @property
     def nbytes(self) -> int: ...
 
 class DepthwiseWeights:
-    def __init__(
-        self,
-        codes: NDArray[np.int8],
-        taps: int,
-        bias: NDArray[np.int32],
-        multiplier: NDArray[np.float64],
-        isa: int = -1,
-    ) -> None: ...
+    def __init__(self, codes: I8, taps: int, bias: I32, multiplier: F64, isa: int = -1) -> None: ...
     @property
     def nbytes(self) -> int: ...
 
@@ -180,14 +146,7 @@ def peak_operations_per_second(isa: int = -1, threads: int = 0) -> float: ...
 
 class WideWeights:
     def __init__(
-        self,
-        codes: NDArray[np.int16],
-        taps: int,
-        channels: int,
-        bias: NDArray[np.int64],
-        bits: int,
-        depthwise: bool,
-        isa: int = -1,
+        self, codes: I16, taps: int, channels: int, bias: I64, bits: int, depthwise: bool, isa: int = -1
     ) -> None: ...
     @property
     def nbytes(self) -> int: ...
@@ -201,7 +160,7 @@ class Plan:
     @property
     def steps(self) -> int: ...
     def tensor(self, bytes: int) -> int: ...  # noqa: A002
-    def constant(self, bytes: NDArray[np.uint8]) -> int: ...  # noqa: A002
+    def constant(self, bytes: U8) -> int: ...  # noqa: A002
     def input(self, bytes: int) -> int: ...  # noqa: A002
     def output(self, bytes: int) -> int: ...  # noqa: A002
     def finish(self) -> None: ...
@@ -209,8 +168,8 @@ class Plan:
         self,
         input: int,  # noqa: A002
         y: int,
-        planes: list[int],
-        border: list[int],
+        planes: Ints,
+        border: Ints,
         scale: float,
         zero_point: int,
         qmin: int,
@@ -220,16 +179,16 @@ class Plan:
         rounding: int,
         type: int,  # noqa: A002
     ) -> int: ...
-    def dequantize(self, x: int, output: int, planes: list[int], table: NDArray[np.float32]) -> None: ...
+    def dequantize(self, x: int, output: int, planes: Ints, table: F32) -> None: ...
     def copy(
         self,
         from_tensor: bool,
         source: int,
         to_tensor: bool,
         target: int,
-        sizes: list[int],
-        strides_in: list[int],
-        strides_out: list[int],
+        sizes: Ints,
+        strides_in: Ints,
+        strides_out: Ints,
         offset_in: int,
         offset_out: int,
         item: int,
@@ -238,8 +197,8 @@ class Plan:
     def product(
         self,
         weights: ProductWeights,
-        place: list[int],
-        table: NDArray[np.int32],
+        place: Ints,
+        table: I32,
         row_stride: int,
         padding: int,
         rescale: Rescale,
@@ -249,9 +208,9 @@ class Plan:
     def winograd(
         self,
         weights: WinogradWeights,
-        place: list[int],
-        table: NDArray[np.int32],
-        image: list[int],
+        place: Ints,
+        table: I32,
+        image: Ints,
         padding: int,
         rescale: Rescale,
         sum: tuple[int, int, tuple[float, float, float, int, int, int]] | None,  # noqa: A002
@@ -259,51 +218,47 @@ class Plan:
     def depthwise(
         self,
         weights: DepthwiseWeights,
-        place: list[int],
-        table: NDArray[np.int32],
+        place: Ints,
+        table: I32,
         padding: int,
-        lines: list[int],
+        lines: Ints,
         rescale: Rescale,
         in_kernel: bool,
     ) -> None: ...
     def wide_product(
         self,
         weights: WideWeights,
-        place: list[int],
-        table: NDArray[np.int32],
+        place: Ints,
+        table: I32,
         row_stride: int,
         padding: int,
         rescale: Rescale,
-        multiplier: NDArray[np.float64],
+        multiplier: F64,
         type: int,  # noqa: A002
     ) -> None: ...
     def wide_sum(
         self,
-        place: list[int],
+        place: Ints,
         out_stride: int,
         rule: tuple[float, float, float, int, int, int],
         bytes: bool,  # noqa: A002
     ) -> None: ...
-    def look_up(
-        self, x: int, y: int, rows: list[int], y_stride: int, x_item: int, y_item: int, table: NDArray[np.uint8]
-    ) -> None: ...
-    def sum(self, place: list[int], rule: tuple[float, float, float, int, int, int]) -> None: ...
-    def multiply(self, place: list[int], x_zero: int, y_zero: int, rescale: Rescale) -> None: ...
-    def table(self, x: int, y: int, bytes: int, entries: NDArray[np.uint8]) -> None: ...  # noqa: A002
-    def pair_table(self, place: list[int], entries: NDArray[np.uint8]) -> None: ...
-    def channel_table(self, x: int, y: int, rows: list[int], entries: NDArray[np.uint8]) -> None: ...
-    def max_pool(self, x: int, y: int, rows: list[int], table: NDArray[np.int32]) -> None: ...
-    def mean_pool(
-        self, x: int, y: int, rows: list[int], table: NDArray[np.int32], x_zero: int, rescale: Rescale
-    ) -> None: ...
+    def look_up(self, x: int, y: int, rows: Ints, y_stride: int, x_item: int, y_item: int, table: U8) -> None: ...
+    def sum(self, place: Ints, rule: tuple[float, float, float, int, int, int]) -> None: ...
+    def multiply(self, place: Ints, x_zero: int, y_zero: int, rescale: Rescale) -> None: ...
+    def table(self, x: int, y: int, bytes: int, entries: U8) -> None: ...  # noqa: A002
+    def pair_table(self, place: Ints, entries: U8) -> None: ...
+    def channel_table(self, x: int, y: int, rows: Ints, entries: U8) -> None: ...
+    def max_pool(self, x: int, y: int, rows: Ints, table: I32) -> None: ...
+    def mean_pool(self, x: int, y: int, rows: Ints, table: I32, x_zero: int, rescale: Rescale) -> None: ...
     def softmax(
         self,
         x: int,
         y: int,
-        rows: list[int],
+        rows: Ints,
         y_stride: int,
-        types: list[int],
-        exponentials: NDArray[np.uint32],
+        types: Ints,
+        exponentials: U32,
         m0: int,
         shift: int,
         zero: int,
@@ -311,26 +266,17 @@ class Plan:
         hi: int,
     ) -> None: ...
     def normalize(
-        self,
-        x: int,
-        y: int,
-        rows: list[int],
-        fixed: list[int],
-        gain: NDArray[np.int64],
-        offset: NDArray[np.int64],
-        zero: int,
-        lo: int,
-        hi: int,
+        self, x: int, y: int, rows: Ints, fixed: Ints, gain: I64, offset: I64, zero: int, lo: int, hi: int
     ) -> None: ...
     def matmul(
         self,
         tensors: tuple[int, int, int],
-        sizes: list[int],
-        steps: list[int],
-        a_offsets: list[int],
-        b_offsets: list[int],
-        b_of: list[int],
-        y_offsets: list[int],
+        sizes: Ints,
+        steps: Ints,
+        a_offsets: Ints,
+        b_offsets: Ints,
+        b_of: Ints,
+        y_offsets: Ints,
         a_zero: int,
         b_zero: int,
         multiplier: float,
@@ -338,47 +284,33 @@ class Plan:
         in_kernel: bool,
     ) -> None: ...
     def call_softmax(
-        self,
-        x: list[int],
-        y: list[int],
-        sizes: list[int],
-        exponentials: NDArray[np.uint32],
-        m0: int,
-        shift: int,
-        clamp: list[int],
+        self, x: Ints, y: Ints, sizes: Ints, exponentials: U32, m0: int, shift: int, clamp: Ints
     ) -> None: ...
     def call_normalize(
-        self,
-        x: list[int],
-        y: list[int],
-        sizes: list[int],
-        fixed: list[int],
-        gain: NDArray[np.int64],
-        offset: NDArray[np.int64],
-        clamp: list[int],
+        self, x: Ints, y: Ints, sizes: Ints, fixed: Ints, gain: I64, offset: I64, clamp: Ints
     ) -> None: ...
     def call_gemm(
         self,
-        left: list[int],
-        right: list[int],
-        to: list[int],
-        sizes: list[int],
-        a_index: list[int],
-        b_index: list[int],
-        zeros: list[int],
-        bias: list[int],
+        left: Ints,
+        right: Ints,
+        to: Ints,
+        sizes: Ints,
+        a_index: Ints,
+        b_index: Ints,
+        zeros: Ints,
+        bias: Ints,
         bits: int,
         rescale: Rescale,
     ) -> None: ...
     def call_conv(
         self,
-        x: list[int],
-        weights: list[int],
-        to: list[int],
-        sizes: list[int],
+        x: Ints,
+        weights: Ints,
+        to: Ints,
+        sizes: Ints,
         window: Window,
-        zeros: list[int],
-        bias: list[int],
+        zeros: Ints,
+        bias: Ints,
         bits: int,
         rescale: Rescale,
     ) -> None: ...
@@ -386,10 +318,10 @@ class Plan:
         self,
         x: int,
         y: int,
-        sizes: list[int],
-        scale: NDArray[np.float32],
-        zero_point: NDArray[np.int32],
-        bounds: list[int],
+        sizes: Ints,
+        scale: F32,
+        zero_point: I32,
+        bounds: Ints,
         scaling: int,
         zero_point_inside: bool,
         rounding: int,
@@ -399,87 +331,42 @@ class Plan:
         self,
         x: int,
         y: int,
-        sizes: list[int],
-        scale: NDArray[np.float32],
-        zero_point: NDArray[np.int32],
+        sizes: Ints,
+        scale: F32,
+        zero_point: I32,
         type: int,  # noqa: A002
     ) -> None: ...
-    def call_rescale(self, x: list[int], to: list[int], count: int, rescale: Rescale) -> None: ...
+    def call_rescale(self, x: Ints, to: Ints, count: int, rescale: Rescale) -> None: ...
     def call_slopes(
-        self,
-        x: list[int],
-        to: list[int],
-        sizes: list[int],
-        above_sign: list[int],
-        above: Rescale,
-        below_sign: list[int],
-        below: Rescale,
+        self, x: Ints, to: Ints, sizes: Ints, above_sign: Ints, above: Rescale, below_sign: Ints, below: Rescale
     ) -> None: ...
-    def call_look_up(
-        self,
-        x: list[int],
-        to: list[int],
-        sizes: list[int],
-        domain: list[int],
-        entries: NDArray[np.uint8],
-        by_channel: bool,
-    ) -> None: ...
-    def call_look_up_pairs(
-        self,
-        a: list[int],
-        b: list[int],
-        to: list[int],
-        walk: list[list[int]],
-        domain: list[int],
-        entries: NDArray[np.uint8],
-    ) -> None: ...
-    def call_take(self, x: list[int], y: int, sizes: list[int], index: list[int]) -> None: ...
-    def call_reduce(self, x: list[int], y: list[int], sizes: list[int], rescale: Rescale) -> None: ...
-    def call_reduce_extreme(self, x: list[int], y: list[int], sizes: list[int], largest: bool) -> None: ...
-    def call_max_pool(self, x: list[int], y: list[int], planes: int, window: Window) -> None: ...
-    def call_average_pool(
-        self, x: list[int], y: list[int], planes: int, window: Window, bits: int, rescale: Rescale
-    ) -> None: ...
+    def call_look_up(self, x: Ints, to: Ints, sizes: Ints, domain: Ints, entries: U8, by_channel: bool) -> None: ...
+    def call_look_up_pairs(self, a: Ints, b: Ints, to: Ints, walk: list[Ints], domain: Ints, entries: U8) -> None: ...
+    def call_take(self, x: Ints, y: int, sizes: Ints, index: Ints) -> None: ...
+    def call_reduce(self, x: Ints, y: Ints, sizes: Ints, rescale: Rescale) -> None: ...
+    def call_reduce_extreme(self, x: Ints, y: Ints, sizes: Ints, largest: bool) -> None: ...
+    def call_max_pool(self, x: Ints, y: Ints, planes: int, window: Window) -> None: ...
+    def call_average_pool(self, x: Ints, y: Ints, planes: int, window: Window, bits: int, rescale: Rescale) -> None: ...
     def call_float_average_pool(
         self,
-        x: list[int],
-        y: list[int],
+        x: Ints,
+        y: Ints,
         planes: int,
         window: Window,
-        reals: NDArray[np.float32],
-        counts: NDArray[np.float32],
+        reals: F32,
+        counts: F32,
         y_scale: float,
         added: float,
-        clamp: list[int],
+        clamp: Ints,
     ) -> None: ...
-    def call_sum(
-        self, a: list[int], b: list[int], y: list[int], walk: list[list[int]], rule: list[int], clamp: list[int]
-    ) -> None: ...
-    def call_multiply(
-        self, a: list[int], b: list[int], y: list[int], walk: list[list[int]], rescale: Rescale
-    ) -> None: ...
-    def call_divide(
-        self, a: list[int], b: list[int], y: list[int], walk: list[list[int]], rule: list[int], clamp: list[int]
-    ) -> None: ...
+    def call_sum(self, a: Ints, b: Ints, y: Ints, walk: list[Ints], rule: Ints, clamp: Ints) -> None: ...
+    def call_multiply(self, a: Ints, b: Ints, y: Ints, walk: list[Ints], rescale: Rescale) -> None: ...
+    def call_divide(self, a: Ints, b: Ints, y: Ints, walk: list[Ints], rule: Ints, clamp: Ints) -> None: ...
     def call_add_sums(
-        self,
-        a: list[int],
-        b: list[int],
-        y: list[int],
-        sizes: list[int],
-        a_multiplier: list[int],
-        b_multiplier: list[int],
-        shift: list[int],
-        clamp: list[int],
+        self, a: Ints, b: Ints, y: Ints, sizes: Ints, a_multiplier: Ints, b_multiplier: Ints, shift: Ints, clamp: Ints
     ) -> None: ...
     def call_resize_linear(
-        self,
-        x: list[int],
-        y: list[int],
-        sizes: list[int],
-        taps: list[list[list[int]]],
-        bits: int,
-        rescale: Rescale,
+        self, x: Ints, y: Ints, sizes: Ints, taps: list[list[Ints]], bits: int, rescale: Rescale
     ) -> None: ...
     def call_choose(
         self,
@@ -487,32 +374,32 @@ class Plan:
         a: tuple[int, int],
         b: tuple[int, int],
         y: int,
-        walk: list[list[int]],
+        walk: list[Ints],
         item: int,
         largest: bool,
     ) -> None: ...
     def wide_matmul(
         self,
         tensors: tuple[int, int, int],
-        sizes: list[int],
-        steps: list[int],
-        a_offsets: list[int],
-        b_offsets: list[int],
-        b_of: list[int],
-        y_offsets: list[int],
+        sizes: Ints,
+        steps: Ints,
+        a_offsets: Ints,
+        b_offsets: Ints,
+        b_of: Ints,
+        y_offsets: Ints,
         a_zero: int,
         b_zero: int,
-        multiplier: NDArray[np.float64],
+        multiplier: F64,
         rescale: Rescale,
         type: int,  # noqa: A002
     ) -> None: ...
     def run(
         self,
-        inputs: list[NDArray[Any]],
-        outputs: list[NDArray[Any]],
+        inputs: list[Array],
+        outputs: list[Array],
         threads: int = 0,
         samples: int = 1,
         watched: bool = False,
         work_per_thread: float = ...,
-    ) -> tuple[list[int], tuple[int, str, bool] | None]: ...
-    def profile(self, inputs: list[NDArray[Any]], outputs: list[NDArray[Any]], threads: int = 0) -> list[float]: ...
+    ) -> tuple[Ints, tuple[int, str, bool] | None]: ...
+    def profile(self, inputs: list[Array], outputs: list[Array], threads: int = 0) -> list[float]: ...
