@@ -51,7 +51,7 @@ REMEDIES: dict[Kind, str] = {
     Kind.BIAS: "bias correction",
     Kind.SCALED: "none needed: the channels were equalized when the model was quantized",
     Kind.INHERITED: "mend the layers before it",
-    Kind.FLOAT: "none: it has no integer form",
+    Kind.FLOAT: "codes at its result, where its operator has an integer form; else another operator",
 }
 """What to do about it."""
 
