@@ -1,12 +1,14 @@
 // Runs key kernels on fixed data, each between two marks for callgrind: run.py counts the instructions between them.
 #include <valgrind/callgrind.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "engine/cpu.h"
+#include "kernels/columns/columns.h"
 #include "kernels/depthwise/weights.h"
 #include "kernels/igemm/weights.h"
 #include "kernels/quantize/quantize.h"
@@ -151,6 +153,35 @@ void count_rows(const std::string& isa_name, Isa isa) {
   counted("total, 4096 " + isa_name, [&] { kernels.total(sums.data(), x.data(), count); });
 }
 
+void count_columns(const std::string& isa_name, Isa isa) {
+  constexpr std::int64_t count = 256;
+  const ColumnKernels& kernels = find_kernel(column_kernels, Type::f64, Type::f64, isa)->function;
+  const std::vector<std::int8_t> bytes = filled<std::int8_t>(count * tile_side);
+  const std::vector<double> x(bytes.begin(), bytes.end());
+  std::vector<double> corner(size(tile_size)), errors(corner), codes(corner), lost(size(tile_side));
+  for (std::int64_t k = 0; k < tile_side; ++k) {
+    for (std::int64_t c = 0; c <= k; ++c) corner[size(k * tile_side + c)] = c == k ? 40.0 : x[size(k + c)] / 9;
+  }
+  std::vector<std::int32_t> index(size(tile_side));
+  const std::vector<double> scale(size(tile_side), 1.5);
+  const auto fresh = [&] { return std::vector<double>(x.begin(), x.begin() + tile_size); };
+  std::vector<double> tile = fresh();
+  counted("tile of products, 256 " + isa_name,
+          [&] { kernels.subtract({tile.data(), x.data(), tile_side, x.data(), tile_side, count}); });
+  tile = fresh();
+  counted("tile of solutions " + isa_name, [&] { kernels.solve(tile.data(), corner.data(), true); });
+  const GridTask grid{x.data(), scale.data(), 0, -128, 127, codes.data()};
+  counted("tile of codes " + isa_name, [&] {
+    std::copy_n(x.data(), tile_size, tile.data());
+    kernels.round(grid, tile.data(), corner.data(), errors.data(), lost.data());
+  });
+  counted("tile of better codes " + isa_name, [&] {
+    std::fill(codes.begin(), codes.end(), 0.0);
+    std::copy_n(x.data(), tile_size, tile.data());
+    kernels.improve(grid, tile.data(), corner.data(), errors.data(), index.data());
+  });
+}
+
 void count_rounding(const std::string& isa_name, Isa isa) {
   constexpr std::int64_t count = 4096;
   const std::vector<std::int8_t> bytes = filled<std::int8_t>(count);
@@ -194,6 +225,7 @@ int main() {
     count_depthwise(name, info.isa);
     count_rows(name, info.isa);
     count_rounding(name, info.isa);
+    count_columns(name, info.isa);
     std::printf("%s\n", name.c_str());
   }
   return 0;

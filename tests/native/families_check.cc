@@ -2,6 +2,7 @@
 // of extreme data on every instruction set that runs here. Those of a set must be those of the portable path; their
 // digest is printed, to be compared with that of another architecture, whose tests against the reference it stands for.
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/columns.h"
 #include "engine/cpu.h"
 #include "kernels/aligned.h"
 #include "kernels/conv/conv.h"
@@ -77,7 +79,7 @@ class Digests {
     std::uint64_t& digest = found_.try_emplace(what, 14695981039346656037U).first->second;
     for (const T value : values) {
       for (std::size_t k = 0; k < sizeof(T); ++k) {
-        const auto byte = static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> (8 * k));
+        const auto byte = static_cast<std::uint8_t>(bits_of(value) >> (8 * k));
         digest = (digest ^ byte) * 1099511628211U;
       }
     }
@@ -86,6 +88,12 @@ class Digests {
   const std::map<std::string, std::uint64_t>& found() const { return found_; }
 
  private:
+  template <class T>
+  static std::uint64_t bits_of(T value) {
+    return static_cast<std::uint64_t>(value);
+  }
+  static std::uint64_t bits_of(double value) { return std::bit_cast<std::uint64_t>(value + 0.0); }  // one zero alone
+
   std::map<std::string, std::uint64_t> found_;
 };
 
@@ -114,6 +122,7 @@ class Families {
     wide_products();
     wide_pointwise();
     products();
+    columns();
     convolutions();
     pools();
     pairs();
@@ -192,6 +201,44 @@ class Families {
       const Normalize task{x.data(), Type::u8, 4, 1, n, 1, 4, 100, 20, gain, offset, 30, 9, -32768, 32767, Type::s16};
       normalize(task, words.data(), serial);
       digests_.add("normalize", words);
+    }
+  }
+
+  void columns() {
+    for (const std::int64_t k : {1, 9, 40, 150}) {
+      const Batch batch{2, 19, k}, square{2, k, k};
+      const Execution execution{isa_, 1};
+      const std::int64_t rows = 2 * k + 1, elements = 2 * k * k, padding = 2 * padded(k) * padded(k);
+      const auto x = random_.filled<float>(2 * k * rows, -90, 90),
+                 y = random_.filled<float>(2 * k * rows, -30000, 30000);
+      std::vector<double> sums(size(elements)), others(size(elements)), panels(size(padding)), w, lost(size(2 * 19));
+      add_moments({x.data(), x.data(), sums.data(), 2, k, k, rows, true}, execution);
+      add_moments({y.data(), x.data(), others.data(), 2, k, k, rows, false}, execution);
+      std::vector<double> v = random_.filled<double>(2 * 19 * k, -700, 700), scale(size(2 * 19)), codes(v), pull(v);
+      for (double& one : v) one /= 7;
+      for (double& one : scale) one = static_cast<double>(random_.between(2, 40)) / 3;
+      std::vector<std::int64_t> order;
+      for (std::int64_t n = 0; n < 2 * k; ++n) order.push_back(k - 1 - n % k);
+      const std::vector<double> mean(size(2 * k), 0.7), added(2, 333.0);
+      to_panels({sums.data(), mean.data(), static_cast<double>(rows), order.data(), added.data(), panels.data()},
+                square, execution);
+      w = panels;
+      if (!factor(w.data(), square, execution)) w.assign(w.size(), 1.0);
+      const Grid grid{scale.data(), 1, -8, 7};
+      round_columns(v.data(), w.data(), grid, codes.data(), lost.data(), batch, execution);
+      digests_.add("columns: codes", codes);
+      digests_.add("columns: what is lost", lost);
+      multiply_panels(v.data(), panels.data(), pull.data(), batch, execution);
+      digests_.add("columns: products", pull);
+      improve_columns(v.data(), panels.data(), grid, codes.data(), pull.data(), 3, batch, execution);
+      digests_.add("columns: improved", codes);
+      digests_.add("columns: pull", pull);
+      multiply(v.data(), others.data(), pull.data(), k, batch, execution);
+      digests_.add("columns: products", pull);
+      solve(w.data(), v.data(), batch, execution);
+      digests_.add("columns: solutions", v);
+      digests_.add("columns: panels", panels);
+      digests_.add("columns: factors", w);
     }
   }
 

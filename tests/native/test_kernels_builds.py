@@ -41,9 +41,9 @@ PRODUCTS = Check(
 )
 FAMILIES = Check(
     "families_check",
-    ("rows", "softmax", "normalize", "wgemm", "gemm", "requantize"),
+    ("rows", "softmax", "normalize", "wgemm", "gemm", "requantize", "columns"),
     (
-        "engine/cpu",
+        *("engine/cpu", "engine/columns", "engine/columns_factor", "engine/columns_products", "engine/thread_pool"),
         *("kernels/conv/conv", "kernels/conv/depthwise", "kernels/divide/divide", "kernels/eltwise/eltwise"),
         *("kernels/gemm/gemm", "kernels/gemm/operands", "kernels/normalize/normalize", "kernels/pool/pool"),
         *("kernels/reduce/reduce", "kernels/rescale/rescale", "kernels/resize/resize", "kernels/select/select"),

@@ -8,10 +8,10 @@
 namespace halfeven::native {
 namespace {
 
-// The elements of columns_rows rows.
+// The elements of tile_side rows.
 struct Pack {
-  static constexpr int parts = static_cast<int>(columns_rows) / Vector::lanes;
-  static constexpr int columns = 4 / parts;  // whose sums are taken at once: as many as registers hold
+  static constexpr int parts = static_cast<int>(tile_side) / Vector::lanes;
+  static constexpr int columns = parts == 1 ? 8 : 2;  // whose sums are taken at once: as many as registers hold
 
   Vector::Doubles part[parts];
 
@@ -42,6 +42,18 @@ struct Pack {
     Pack r;
     HALFEVEN_UNROLL
     for (int i = 0; i < parts; ++i) r.part[i] = Vector::clamp(v.part[i], Vector::fill(lo), Vector::fill(hi));
+    return r;
+  }
+  static HALFEVEN_INLINE Pack fma(const Pack& a, const Pack& b, const Pack& c) {  // a * b + c
+    Pack r;
+    HALFEVEN_UNROLL
+    for (int i = 0; i < parts; ++i) r.part[i] = Vector::fma(a.part[i], b.part[i], c.part[i]);
+    return r;
+  }
+  static HALFEVEN_INLINE Pack fnma(const Pack& a, const Pack& b, const Pack& c) {  // c - a * b
+    Pack r;
+    HALFEVEN_UNROLL
+    for (int i = 0; i < parts; ++i) r.part[i] = Vector::fnma(a.part[i], b.part[i], c.part[i]);
     return r;
   }
   friend HALFEVEN_INLINE Pack operator+(const Pack& a, const Pack& b) { return each(a, b, Sum()); }

@@ -106,11 +106,20 @@ struct Vector {
   static Floats to_floats(Doubles v) { return vcvt_high_f32_f64(vcvt_f32_f64(v.lo), v.hi); }
   static Doubles add(Doubles a, Doubles b) { return {vaddq_f64(a.lo, b.lo), vaddq_f64(a.hi, b.hi)}; }
   static Doubles subtract(Doubles a, Doubles b) { return {vsubq_f64(a.lo, b.lo), vsubq_f64(a.hi, b.hi)}; }
+  static Doubles multiply(Doubles a, Doubles b) { return {vmulq_f64(a.lo, b.lo), vmulq_f64(a.hi, b.hi)}; }
+  static Doubles divide(Doubles a, Doubles b) { return {vdivq_f64(a.lo, b.lo), vdivq_f64(a.hi, b.hi)}; }
   static Doubles fma(Doubles a, Doubles b, Doubles c) {
     return {vfmaq_f64(c.lo, a.lo, b.lo), vfmaq_f64(c.hi, a.hi, b.hi)};
   }
+  static Doubles fnma(Doubles a, Doubles b, Doubles c) {  // c - a * b
+    return {vfmsq_f64(c.lo, a.lo, b.lo), vfmsq_f64(c.hi, a.hi, b.hi)};
+  }
   static Doubles fms(Doubles a, Doubles b, Doubles c) {  // a * b - c
     return {vfmaq_f64(vnegq_f64(c.lo), a.lo, b.lo), vfmaq_f64(vnegq_f64(c.hi), a.hi, b.hi)};
+  }
+  static void store(double* p, Doubles v) {
+    vst1q_f64(p, v.lo);
+    vst1q_f64(p + 2, v.hi);
   }
   static Doubles clamp(Doubles v, Doubles lo, Doubles hi) {
     return {vminq_f64(vmaxq_f64(v.lo, lo.lo), hi.lo), vminq_f64(vmaxq_f64(v.hi, lo.hi), hi.hi)};

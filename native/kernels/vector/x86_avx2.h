@@ -114,6 +114,9 @@ struct Vector {
   static Doubles fma(Doubles a, Doubles b, Doubles c) {
     return {_mm256_fmadd_pd(a.lo, b.lo, c.lo), _mm256_fmadd_pd(a.hi, b.hi, c.hi)};
   }
+  static Doubles fnma(Doubles a, Doubles b, Doubles c) {  // c - a * b
+    return {_mm256_fnmadd_pd(a.lo, b.lo, c.lo), _mm256_fnmadd_pd(a.hi, b.hi, c.hi)};
+  }
   static Doubles fms(Doubles a, Doubles b, Doubles c) {  // a * b - c
     return {_mm256_fmsub_pd(a.lo, b.lo, c.lo), _mm256_fmsub_pd(a.hi, b.hi, c.hi)};
   }

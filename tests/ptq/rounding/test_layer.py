@@ -7,7 +7,7 @@ import pytest
 
 from halfeven.ptq.rounding.layer import LayerWeights, round_layer
 from halfeven.ptq.rounding.scales import by_diagonal, covering, refitted, stored
-from halfeven.ptq.rounding.statistics import Moments
+from halfeven.ptq.rounding.statistics import Halves, Moments
 
 INT4 = (-8, 7)
 
@@ -22,11 +22,16 @@ class Inputs:
     def rows(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Codes and float inputs."""
         f = np.maximum(self.rng.normal(size=(len(self.mix), count, self.mix.shape[-1])) @ self.mix + 20, 0)
+        f = np.rint(f * 256) / 256  # as moments see it
         return np.clip(np.rint(f + self.noise * self.rng.normal(size=f.shape)), -128, 127), f
 
     def moments(self, count: int) -> Moments:
         """Of other rows at each call."""
         return Moments.of(*self.rows(count), 8)
+
+
+def halves(layer: LayerWeights, first: Moments, second: Moments) -> Halves:
+    return Halves(first.problem(layer.weight), second.problem(layer.weight))
 
 
 def weights(inputs: Inputs, rows: int, block: int | None = None) -> LayerWeights:
@@ -48,7 +53,7 @@ def test_the_problem_is_the_measured_error() -> None:
     layer, rows = weights(inputs, 3), inputs.rows(50)
     grid = layer.grid(layer.scale)
     codes = grid.nearest(layer.weight)
-    problem = Moments.of(*rows, 30).problem(layer.weight)
+    problem = Moments.of(*rows, 8).problem(layer.weight)
     off = problem.error(grid.scale * codes).sum() - problem.error(grid.scale * (codes - 1)).sum()
     differ = measured(layer, codes, layer.scale, rows) - measured(layer, codes - 1, layer.scale, rows)
     assert off == pytest.approx(differ * 6, rel=1e-6)  # a mean over 2 groups of 3 rows
@@ -58,8 +63,9 @@ def test_moments_add_up_exactly() -> None:
     inputs = Inputs(1, 2, 6)
     q, f = inputs.rows(90)
     whole = Moments.of(q, f, 8)
-    parts = Moments.of(q[:, :33], f[:, :33], 8) + Moments.of(q[:, 33:], f[:, 33:], 8)
-    for name in ("count", "qq", "fq", "q", "f"):
+    parts = Moments.of(q[:, :33], f[:, :33], 8)
+    parts.add(q[:, 33:], f[:, 33:], 8)
+    for name in ("count", "qq", "dq", "q", "f"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
 
 
@@ -68,14 +74,16 @@ def test_the_shift_is_the_mean_error() -> None:
     layer, (q, f) = weights(inputs, 3), inputs.rows(40)
     codes = layer.grid(layer.scale).nearest(layer.weight) * layer.scale
     e = f @ layer.weight.swapaxes(-1, -2) - q @ codes.swapaxes(-1, -2)
-    np.testing.assert_allclose(Moments.of(q, f, 40).shift(layer.weight, codes), e.mean(axis=1), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        Moments.of(q, f, 8).problem(layer.weight).shift(codes), e.mean(axis=1), rtol=1e-9, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize(("groups", "columns", "block"), [(1, 40, None), (6, 9, None), (1, 100, 32), (1, 66, 16)])
 def test_less_error_than_nearest_on_inputs_that_were_not_seen(groups: int, columns: int, block: int | None) -> None:
     inputs = Inputs(columns, groups, columns)
     layer = weights(inputs, 8, block)
-    found = round_layer((inputs.moments(1500), inputs.moments(1500)), layer)
+    found = round_layer(halves(layer, inputs.moments(1500), inputs.moments(1500)), layer)
     unseen = inputs.rows(2000)
     nearest = layer.grid(layer.scale).nearest(layer.weight)
     assert found.damping is not None
@@ -89,7 +97,7 @@ def test_less_error_than_nearest_on_inputs_that_were_not_seen(groups: int, colum
 def test_few_inputs_do_not_mislead(seed: int) -> None:
     inputs = Inputs(seed, 1, 64)
     layer = weights(inputs, 6)
-    found = round_layer((inputs.moments(8), inputs.moments(8)), layer)
+    found = round_layer(halves(layer, inputs.moments(8), inputs.moments(8)), layer)
     unseen = inputs.rows(2000)
     nearest = layer.grid(layer.scale).nearest(layer.weight)
     assert measured(layer, found.codes, found.scale, unseen) < 1.25 * measured(layer, nearest, layer.scale, unseen)
@@ -99,9 +107,9 @@ def test_few_inputs_do_not_mislead(seed: int) -> None:
 def test_no_row_is_worse_than_nearest_on_the_samples(damping: float | None) -> None:
     inputs = Inputs(8, 3, 12)
     layer = weights(inputs, 4)
-    halves = inputs.moments(40), inputs.moments(40)
-    found = round_layer(halves, layer, damping)
-    problem = (halves[0] + halves[1]).problem(layer.weight)
+    seen = halves(layer, inputs.moments(40), inputs.moments(40))
+    found = round_layer(seen, layer, damping)
+    problem = seen.whole()
     nearest = problem.error(layer.scale * layer.grid(layer.scale).nearest(layer.weight))
     assert (problem.error(found.scale * found.codes) <= nearest).all()
 
@@ -114,11 +122,13 @@ def test_inputs_that_are_always_zero_and_rows_of_zeros() -> None:
     layer = weights(inputs, 3)
     layer.weight[:, 1] = 0
     least = np.full(layer.least.shape, 0.5)
-    found = round_layer((seen, seen), LayerWeights(layer.weight, INT4, np.maximum(layer.scale, least), least))
+    found = round_layer(
+        halves(layer, seen, seen), LayerWeights(layer.weight, INT4, np.maximum(layer.scale, least), least)
+    )
     assert not found.codes[:, 1].any()
     assert (found.scale >= 0.5).all()
     nothing = Moments.of(q * 0, f * 0, 8)
-    found = round_layer((nothing, nothing), layer)
+    found = round_layer(halves(layer, nothing, nothing), layer)
     np.testing.assert_array_equal(found.codes, layer.grid(layer.scale).nearest(layer.weight))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfeven.errors import ParameterError
+from halfeven.ops.columns import Reals
 from halfeven.ptq.algorithms.report import Change
 from halfeven.ptq.algorithms.stages import Refined, Tick
 from halfeven.ptq.algorithms.walk import Layer, Walk
@@ -25,16 +26,15 @@ from halfeven.ptq.keep import Sample
 from halfeven.ptq.pieces import cores
 from halfeven.ptq.placement import Product
 from halfeven.ptq.rounding.columns import spread_evenly
-from halfeven.ptq.rounding.layer import Rounded, round_layer
-from halfeven.ptq.rounding.statistics import Moments
-from halfeven.ptq.rounding.tiles import Reals
+from halfeven.ptq.rounding.layer import SMALL, Rounded, round_layer
+from halfeven.ptq.rounding.statistics import Halves, Moments, Problem
 from halfeven.ptq.weight_blocks import channel_scale
 from halfeven.ptq.weights import MOST_BIAS, Constant, Reader, least_scales
 
-MOST_MOMENTS = 5120**2  # numbers in a layer's matrix of moments; some ten such matrices are held at once
+MOST_MOMENTS = 5120**2  # numbers in a layer's matrix of moments; three such matrices are held at once
 MOST_ROWS = 1 << 12  # of a layer's inputs that moments are taken from, or ROWS_A_COLUMN for each column if that is more
 ROWS_A_COLUMN = 4
-GATHERED = 1 << 19  # numbers, and also 2 K rows, that are gathered before moments are taken
+GATHERED = 1 << 21  # numbers that are gathered before moments are taken
 GOLDEN = 40_503  # where the rows of one sample begin after those of another: 2^16 / golden ratio
 FRACTION = 8  # bits below 1 that are kept of float inputs in steps of 8-bit codes; of wider codes none
 
@@ -82,8 +82,8 @@ class SecondOrderRounding:
             raise _Left(matrix)
         if matrix.moments > MOST_MOMENTS:
             raise _Left(f"moments of its inputs would be {matrix.moments:,} numbers, more than {MOST_MOMENTS:,}")
-        halves = _moments(draft, layer, matrix)
-        if not halves[0].count:
+        halves = _halves(draft, layer, matrix)
+        if not halves.count:
             raise _Left("it computes nothing on the samples")
         reader = _reader(draft, product, matrix.channels)
         rounded = round_layer(
@@ -91,7 +91,7 @@ class SecondOrderRounding:
         )
         weight = matrix.constant(rounded, old)
         made = draft.with_weights({product: weight})
-        made = made.with_biases({product: _bias(reader, matrix, halves[0] + halves[1], draft, weight)})
+        made = made.with_biases({product: _bias(reader, matrix, halves.whole(), weight)})
         errors = [_error(layer, d) for d in (draft, made)]
         if errors[1] >= errors[0]:
             raise _Left(f"other codes bring its result no nearer ({errors[1]:.3g} of its energy, not {errors[0]:.3g})")
@@ -102,42 +102,41 @@ class _Left(Exception):  # noqa: N818  a decision, not an error
     """Why a layer keeps its codes."""
 
 
-def _moments(draft: Draft, layer: Layer, matrix: WeightMatrix) -> tuple[Moments, Moments]:
-    """Of the samples at even places and of those at odd ones; of a single one both are the same."""
+def _halves(draft: Draft, layer: Layer, matrix: WeightMatrix) -> Halves:
+    """The samples at even places and those at odd ones; of a single one both are the same."""
     if not layer.reads:
         raise _Left("there are no samples")
     count = len(layer.reads)
-    halves = [range(k, count, 2) for k in range(min(count, 2))]
-    first, *second = in_turn(partial(_moments_of, draft, layer, matrix), halves, 2)
-    return first, second[0] if second else first
+    places = [range(k, count, 2) for k in range(min(count, 2))]
+    at_once = 2 if matrix.moments <= SMALL else 1
+    first, *second = in_turn(partial(_problem_of, draft, layer, matrix), places, at_once)
+    return Halves(first, second[0] if second else first)
 
 
-def _moments_of(draft: Draft, layer: Layer, matrix: WeightMatrix, samples: Sequence[int]) -> Moments:
+def _problem_of(draft: Draft, layer: Layer, matrix: WeightMatrix, samples: Sequence[int]) -> Problem:
     """Of rows spread over the samples, some at a time; neighbours of an image are alike, so a part tells enough."""
     params = draft.activations.read_by(layer.product.node, layer.product.x)
-    step = float(params.scale)
+    step = np.float32(params.scale)
     fraction = FRACTION if params.qtype.bits <= FRACTION else 0
     most = -(-max(MOST_ROWS, ROWS_A_COLUMN * matrix.columns) // len(layer.reads))
-    found: list[Moments] = []
+    found = Moments.none(matrix.group, matrix.columns)
     gathered: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
     for k in samples:
         rows = matrix.row_count(layer.reads[k])
         chosen = spread_evenly(rows, most, k * GOLDEN % max(rows, 1)) if rows > most else None
         gathered.append((matrix.rows(layer.reads[k], chosen), matrix.rows(layer.float_reads[k], chosen)))
         count = sum(q.shape[1] for q, _ in gathered)
-        enough = count * matrix.group * matrix.columns >= GATHERED and count >= 2 * matrix.columns
-        if enough or k == samples[-1]:
+        if count * matrix.group * matrix.columns >= GATHERED or k == samples[-1]:
             q, f = (_together(side, step) for side in zip(*gathered, strict=True))
-            one = Moments.of(np.rint(q, out=q), f, fraction)
-            found[:] = [found[0] + one] if found else [one]
+            found.add(np.rint(q, out=q), f, fraction)
             gathered.clear()
-    return found[0]
+    return found.problem(matrix.matrix(draft.arrays[layer.product.weight]))
 
 
-def _together(rows: Sequence[NDArray[np.float32]], step: float) -> Reals:
+def _together(rows: Sequence[NDArray[np.float32]], step: np.float32) -> NDArray[np.float32]:
     """All rows, in steps; columns lie apart in memory, as they come."""
     columns = np.concatenate([part.swapaxes(-1, -2) for part in rows], axis=-1)
-    return (columns.astype(np.float64) / step).swapaxes(-1, -2)
+    return np.asarray((columns / step).swapaxes(-1, -2))
 
 
 def _reader(draft: Draft, product: Product, channels: int) -> Reader:
@@ -145,14 +144,11 @@ def _reader(draft: Draft, product: Product, channels: int) -> Reader:
     return Reader(product, step, bias_of(draft, product, channels))
 
 
-def _bias(reader: Reader, matrix: WeightMatrix, seen: Moments, draft: Draft, weight: Constant) -> NDArray[np.float32]:
+def _bias(reader: Reader, matrix: WeightMatrix, seen: Problem, weight: Constant) -> NDArray[np.float32]:
     """The bias that takes out the mean error."""
     scale, _ = weight.params.expanded(weight.codes.shape)
-    real = [
-        matrix.matrix(a)
-        for a in (draft.arrays[reader.product.weight].astype(np.float64), weight.codes * scale.astype(np.float64))
-    ]
-    bias = reader.bias + reader.s_in * seen.shift(*real).reshape(-1)
+    rounded: Reals = matrix.matrix(weight.codes * scale.astype(np.float64))
+    bias = reader.bias + reader.s_in * seen.shift(rounded).reshape(-1)
     if (np.abs(bias) > MOST_BIAS * reader.s_in * channel_scale(weight.params, reader.product.axis)).any():
         raise _Left("the bias that its new codes need does not fit int32")
     return bias.astype(np.float32)

@@ -15,11 +15,11 @@ from halfeven.ir.window import Window
 from halfeven.lower.rules.window import read_window
 from halfeven.lower.site import NotLowered, Site
 from halfeven.numerics.params import AffineParams
+from halfeven.ops.columns import Reals
 from halfeven.ptq.draft import Draft
 from halfeven.ptq.placement import Product
 from halfeven.ptq.rounding.columns import conv_rows, matrix_rows
 from halfeven.ptq.rounding.layer import LayerWeights, Rounded
-from halfeven.ptq.rounding.tiles import Reals
 from halfeven.ptq.weight_blocks import block_params
 from halfeven.ptq.weights import Constant
 

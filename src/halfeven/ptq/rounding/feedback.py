@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from halfeven.ops import columns
-from halfeven.ptq.rounding.tiles import Reals, product
+from halfeven.ops.columns import Panels, Reals, product
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,21 +37,20 @@ class Grid:
         return Grid(np.take_along_axis(self.scale, order[:, None, :], axis=-1), self.qmin, self.qmax)
 
 
-def round_with_feedback(v: Reals, u: Reals, grid: Grid) -> Reals:
-    """Codes for reals v (groups, rows, K), where ``H = U U^T`` weighs the errors.
+def round_with_feedback(v: Reals, w: Panels, grid: Grid) -> tuple[Reals, Reals]:
+    """Codes for reals v (groups, rows, K), where ``H = U U^T``, ``W = U^T``, weighs the errors, and those of each row.
 
     ``q_k = nearest(v_k + sum_{i<k} e_i U_ik / U_kk)``, ``e_i = v_i - S q_i``: the error is then ``sum_k (U_kk d_k)^2``
     with d_k what the k-th rounding leaves.
     """
-    w = u.swapaxes(-1, -2)
-    feedback = w / np.diagonal(w, axis1=-2, axis2=-1)[..., None]
-    return columns.round_columns(v, feedback, grid.scale, grid.qmin, grid.qmax)
+    return columns.round_columns(v, w, grid.scale, grid.qmin, grid.qmax)
 
 
-def improve(codes: Reals, v: Reals, h: Reals, grid: Grid, sweeps: int) -> Reals:
-    """Each code in turn the best one, the others held: the error ``(v - S q) H (v - S q)^T`` never rises.
+def improve(codes: Reals, v: Reals, h: Panels, grid: Grid, sweeps: int) -> tuple[Reals, Reals]:
+    """Each code in turn the best one, the others held, and the errors of the rows.
 
-    Stops where a sweep changes nothing.
+    The error ``(v - S q) H (v - S q)^T`` never rises. Stops where a sweep changes nothing.
     """
     pull = product(v - grid.scale * codes, h)
-    return columns.improve_columns(codes, v, h, pull, grid.scale, (grid.qmin, grid.qmax), sweeps)
+    found, pull = columns.improve_columns(codes, v, h, pull, grid.scale, (grid.qmin, grid.qmax), sweeps)
+    return found, ((v - grid.scale * found) * pull).sum(axis=-1)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from halfeven.ops.columns import Panels, Reals, solve
 from halfeven.ptq.in_turn import in_turn
-from halfeven.ptq.rounding.factor import solve, upper_factor
+from halfeven.ptq.rounding.factor import factored
 from halfeven.ptq.rounding.feedback import Grid, improve, round_with_feedback
 from halfeven.ptq.rounding.scales import SHRINK, by_diagonal, covering, refitted, spread, stored
-from halfeven.ptq.rounding.statistics import Moments, Problem
-from halfeven.ptq.rounding.tiles import Reals, product
+from halfeven.ptq.rounding.statistics import Halves, Problem
 from halfeven.ptq.weight_blocks import snapped
 
 DAMPINGS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -23,6 +24,7 @@ FEW_ROWS = 4  # dampings below K / (4 rows) are not tried: with few rows one of 
 SWEEPS = 4
 AROUND = (1.2, 1.1, 0.9, 0.8)  # parts of the scales of blocks, all at once
 REFITS = 3
+SMALL = 1 << 18  # numbers in a matrix: of larger ones kernels use all cores, and one at a time is held
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,25 +91,24 @@ class _Found:
 
 @dataclass(frozen=True, eq=False)
 class _Damped:
-    """A problem with ``damping |v - w|^2`` added, in the order in which its columns are rounded."""
+    """A problem with ``damping |v - w|^2`` added, in the order in which its columns are rounded.
+
+    Attributes
+    ----------
+    w : the factor of the matrix that weighs the errors. wanted : the best real weights.
+    """
 
     order: np.ndarray
-    h: Reals
-    u: Reals
-    wanted: Reals  # the best real weights
+    w: Panels
+    wanted: Reals
 
     @classmethod
-    def of(cls, problem: Problem, damping: float) -> _Damped:
-        diagonal = np.diagonal(problem.h, axis1=-2, axis2=-1)
-        mean = diagonal.mean(axis=-1)
-        order = np.argsort(-diagonal, axis=-1, kind="stable")
-        h = np.take_along_axis(np.take_along_axis(problem.h, order[:, :, None], 1), order[:, None, :], 2)
-        h = h + np.eye(h.shape[-1]) * (damping * np.where(mean > 0, mean, 1.0))[:, None, None]
-        u = upper_factor(h)
-        columns = order[:, None, :]
-        weight = np.take_along_axis(problem.weight, np.broadcast_to(columns, problem.weight.shape), -1)
-        drift = np.take_along_axis(problem.drift, np.broadcast_to(columns, problem.weight.shape), -1)
-        return cls(order, h, u, weight + solve(drift, u))
+    def of(cls, problem: Problem, weighing: Panels) -> _Damped:
+        """``weighing`` (see :func:`_weighing`) becomes its factor."""
+        order, w = _order(problem), factored(weighing)
+        columns = np.broadcast_to(order[:, None, :], problem.weight.shape)
+        weight, drift = (np.take_along_axis(a, columns, -1) for a in (problem.weight, problem.drift))
+        return cls(order, w, weight + solve(drift, w))
 
     def back(self, codes: Reals) -> Reals:
         """Columns in their own order again."""
@@ -117,46 +118,51 @@ class _Damped:
 
     def by_feedback(self, layer: LayerWeights, scale: Reals) -> _Found:
         """Codes in this order, each making up for those before."""
-        grid = layer.grid(scale).take(self.order)
-        return self._found(round_with_feedback(self.wanted, self.u, grid), scale, grid)
+        codes, error = round_with_feedback(self.wanted, self.w, layer.grid(scale).take(self.order))
+        return _Found(codes, scale, error[..., None])
 
-    def improved(self, layer: LayerWeights, codes: Reals, scale: Reals) -> _Found:
-        """Each code in turn the best one."""
-        grid = layer.grid(scale).take(self.order)
-        return self._found(improve(codes, self.wanted, self.h, grid, SWEEPS), scale, grid)
-
-    def _found(self, codes: Reals, scale: Reals, grid: Grid) -> _Found:
-        e = self.wanted - grid.scale * codes
-        return _Found(codes, scale, (product(e, self.h) * e).sum(axis=-1, keepdims=True))
+    def improved(self, h: Panels, layer: LayerWeights, codes: Reals, scale: Reals) -> _Found:
+        """Each code in turn the best one; h weighs the errors."""
+        found, error = improve(codes, self.wanted, h, layer.grid(scale).take(self.order), SWEEPS)
+        return _Found(found, scale, error[..., None])
 
 
-def round_layer(halves: tuple[Moments, Moments], layer: LayerWeights, damping: float | None = None) -> Rounded:
+def _order(problem: Problem) -> NDArray[np.int64]:
+    """Columns that vary most come first."""
+    return np.argsort(-problem.diagonal, axis=-1, kind="stable")
+
+
+def _weighing(problem: Problem, damping: float) -> Panels:
+    """Covariance and damping, in the order of rounding."""
+    mean = problem.diagonal.mean(axis=-1)
+    return problem.covariance(_order(problem), damping * np.where(mean > 0, mean, 1.0))
+
+
+def round_layer(halves: Halves, layer: LayerWeights, damping: float | None = None) -> Rounded:
     """The codes with the least error at the layer's result.
 
     Parameters
     ----------
-    halves : moments of two halves of the samples.
+    halves : problems of two halves of the samples; they are joined.
     damping : None for the one of :data:`DAMPINGS`, or nearest rounding, that is best on each half when the other has
         chosen the codes. Scales and codes then come from all samples.
     """
-    first, second = (half.problem(layer.weight) for half in halves)
-    both = (halves[0] + halves[1]).problem(layer.weight)
-    importance = np.diagonal(both.h, axis1=-2, axis2=-1)
+    importance = halves.diagonal
     scale = layer.storable(by_diagonal(layer.weight, importance, layer.least, layer.codes, layer.block))
     if damping is None:
-        rows = halves[0].count + halves[1].count
-        least = layer.weight.shape[-1] / (FEW_ROWS * max(rows, 1))
-        damping = _damping((first, second), layer.grid(scale), least)
+        least = layer.weight.shape[-1] / (FEW_ROWS * max(halves.count, 1))
+        damping = _damping(halves.both, layer.grid(scale), least)
+    both = halves.whole()
     nearest = _nearest(both, layer, layer.scale).or_better(_nearest(both, layer, scale))
     if damping is None:
         return Rounded(nearest.codes, nearest.scale, None)
-    damped = _best(_Damped.of(both, damping), layer, scale)
+    damped = _best(both, damping, layer, scale)
     error = _errors(both, layer, damped.codes, damped.scale)
     found = nearest.or_better(_Found(damped.codes, damped.scale, error))
     return Rounded(found.codes, found.scale, damping)
 
 
-def _damping(halves: tuple[Problem, Problem], grid: Grid, least: float) -> float | None:
+def _damping(halves: tuple[Problem, ...], grid: Grid, least: float) -> float | None:
     """That with the least error, in one half, of the codes that the other chose; None where nearest has it.
 
     From the middle of what is allowed, on to a neighbour for as long as one is better.
@@ -166,7 +172,9 @@ def _damping(halves: tuple[Problem, Problem], grid: Grid, least: float) -> float
 
     def error(k: int) -> float:
         if k not in errors:
-            both_ways = in_turn(lambda pair: _carried_over(*pair, allowed[k], grid), (halves, halves[::-1]), 2)
+            at_once = 2 if halves[0].qq.size <= SMALL else 1
+            pairs = (halves[0], halves[1]), (halves[1], halves[0])
+            both_ways = in_turn(lambda pair: _carried_over(*pair, allowed[k], grid), pairs, at_once)
             errors[k] = sum(both_ways)
         return errors[k]
 
@@ -180,8 +188,8 @@ def _damping(halves: tuple[Problem, Problem], grid: Grid, least: float) -> float
 
 
 def _carried_over(chosen_by: Problem, judged_by: Problem, damping: float, grid: Grid) -> float:
-    problem = _Damped.of(chosen_by, damping)
-    codes = problem.back(round_with_feedback(problem.wanted, problem.u, grid.take(problem.order)))
+    problem = _Damped.of(chosen_by, _weighing(chosen_by, damping))
+    codes = problem.back(round_with_feedback(problem.wanted, problem.w, grid.take(problem.order))[0])
     return float(judged_by.error(grid.scale * codes).sum())
 
 
@@ -198,14 +206,16 @@ def _nearest(problem: Problem, layer: LayerWeights, scale: Reals) -> _Found:
     return _Found(codes, scale, _errors(problem, layer, codes, scale))
 
 
-def _best(problem: _Damped, layer: LayerWeights, scale: Reals) -> _Found:
+def _best(problem: Problem, damping: float, layer: LayerWeights, scale: Reals) -> _Found:
     """Feedback on every shrunk scale, the best of each row, then codes and scales improved in turn."""
-    found = problem.by_feedback(layer, scale)
+    h = _weighing(problem, damping)
+    damped = _Damped.of(problem, h.copy())
+    found = damped.by_feedback(layer, scale)
     whole = covering(layer.weight, *layer.codes) if layer.block is None else scale
     for part in SHRINK if layer.block is None else AROUND:
-        found = found.or_better(problem.by_feedback(layer, layer.storable(whole * part)))
-    found = problem.improved(layer, found.codes, found.scale)
+        found = found.or_better(damped.by_feedback(layer, layer.storable(whole * part)))
+    found = damped.improved(h, layer, found.codes, found.scale)
     for _ in range(REFITS if layer.block is None else 0):
-        scale = layer.storable(refitted(found.codes, problem.wanted, problem.h, found.scale))
-        found = found.or_better(problem.improved(layer, found.codes, scale))
-    return _Found(problem.back(found.codes), found.scale, found.error)
+        scale = layer.storable(refitted(found.codes, damped.wanted, h, found.scale))
+        found = found.or_better(damped.improved(h, layer, found.codes, scale))
+    return _Found(damped.back(found.codes), found.scale, found.error)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from halfeven.ops.columns import Panels, Reals, product
 from halfeven.ptq.rounding.feedback import Grid
-from halfeven.ptq.rounding.tiles import Reals, product
 
 SHRINK = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45, 0.4)
 """Parts of the scale that clips nothing."""
@@ -62,7 +62,7 @@ def _per_scale(errors: Reals, count: int, block: int | None) -> Reals:
     return np.asarray(full.reshape(*errors.shape[:-1], count, block).sum(axis=-1))
 
 
-def refitted(codes: Reals, v: Reals, h: Reals, scale: Reals) -> Reals:
+def refitted(codes: Reals, v: Reals, h: Panels, scale: Reals) -> Reals:
     """``(q H v^T) / (q H q^T)``: of each row the scale with the least error for these codes; the old one if q is 0."""
     weighed = product(codes, h)
     size = (weighed * codes).sum(axis=-1, keepdims=True)
