@@ -4,7 +4,6 @@
 #include <atomic>
 #include <charconv>
 #include <chrono>
-#include <condition_variable>
 #include <cstdlib>
 #include <exception>
 #include <memory>
@@ -15,6 +14,7 @@
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -40,11 +40,12 @@ struct alignas(64) Share {
   std::int64_t end = 0;
 };
 
-class Job {
+// One call of parallel_for, on the stack of its caller; on one cache line, which is all that a worker asks of its core.
+class alignas(64) Job {
  public:
   Job(const Task& task, std::span<Share> shares) : task_(task), shares_(shares) {
     for (std::size_t i = 0; i < shares_.size(); ++i) {
-      shares_[i].next = begin_of(i);
+      shares_[i].next.store(begin_of(i), std::memory_order_relaxed);
       shares_[i].end = begin_of(i + 1);
     }
   }
@@ -69,7 +70,7 @@ class Job {
   }
 
   void drain(Share& share) {
-    for (;;) {
+    while (share.next.load(std::memory_order_relaxed) < share.end) {  // a look leaves the line with its owner
       const std::int64_t item = share.next.fetch_add(1, std::memory_order_relaxed);
       if (item >= share.end || failed_.load(std::memory_order_relaxed)) return;
       try {
@@ -95,115 +96,143 @@ void relax() {
 #endif
 }
 
-// Waiting awake costs a processor, parking costs two switches: the former only for about as long as the latter.
-template <class Condition>
-void spin_while(const Condition& waiting) {
-  constexpr auto patience = std::chrono::microseconds(100);
-  constexpr int between_looks = 64;
-  const auto begin = std::chrono::steady_clock::now();
-  do {
-    for (int i = 0; i < between_looks; ++i) {
-      if (!waiting()) return;
-      relax();
+// Where one thread waits: awake for about as long as parking takes, which costs two switches, then parked.
+class Parking {
+ public:
+  // Returns once `waiting()` is false. Whoever makes it so, by a sequentially consistent write, calls wake() behind it.
+  template <class Condition>
+  void wait_while(const Condition& waiting) {
+    if (!spin_while(waiting)) return;
+    for (;;) {
+      parked_.store(1);
+      if (!waiting()) break;
+      parked_.wait(1);
     }
-  } while (std::chrono::steady_clock::now() - begin < patience);
-}
+    parked_.store(0);
+  }
 
-// Never destroyed: parked workers may outlive every static object at the exit of the process.
+  void wake() {
+    if (parked_.load() == 0) return;
+    parked_.store(0);
+    parked_.notify_one();
+  }
+
+ private:
+  // Whether it still is to be waited for.
+  template <class Condition>
+  static bool spin_while(const Condition& waiting) {
+    constexpr auto patience = std::chrono::microseconds(100);
+    constexpr int between_looks = 64;
+    const auto begin = std::chrono::steady_clock::now();
+    do {
+      for (int i = 0; i < between_looks; ++i) {
+        if (!waiting()) return false;
+        relax();
+      }
+    } while (std::chrono::steady_clock::now() - begin < patience);
+    return true;
+  }
+
+  std::atomic<std::uint32_t> parked_{0};
+};
+
+// Which job is open, for how many workers, and how many of them are inside: in one word, so that a worker comes in only
+// while it is open, and whoever closes it knows for whom to wait.
+class Gate {
+ public:
+  struct State {
+    std::uint64_t word;
+
+    std::uint64_t epoch() const { return word >> 32; }  // of the job: jobs opened so far
+    std::uint64_t seats() const { return word >> 16 & most_seats; }
+    std::uint64_t inside() const { return word & most_seats; }
+  };
+
+  static constexpr std::uint64_t most_seats = 0xffff;
+
+  State state() const { return {word_.load()}; }
+  // Called when the job before is closed and left.
+  void open(std::uint64_t seats) { word_.store((state().epoch() + 1) << 32 | seats << 16); }
+  // No worker comes in any more.
+  void close() { word_.fetch_and(~(most_seats << 16)); }
+  bool enter(State seen) { return word_.compare_exchange_strong(seen.word, seen.word + 1); }
+  // Whether it was the last.
+  bool leave() { return State{word_.fetch_sub(1)}.inside() == 1; }
+
+ private:
+  std::atomic<std::uint64_t> word_{0};
+};
+
+// Worker k does the k-th part of every job, as long as it comes in time: what one layer left in its core's caches, the
+// next finds there. Never destroyed: parked workers may outlive every static object at the exit of the process.
 class Pool {
  public:
   bool try_run(const Task& task, int threads) {
     const std::unique_lock<std::mutex> submission(submission_, std::try_to_lock);
     if (!submission.owns_lock()) return false;
-    const int helpers = ensure_workers(threads - 1);
+    const std::size_t helpers = ensure_workers(static_cast<std::size_t>(threads - 1));
     Job job(task, shares(helpers + 1));
-    open(job, helpers);
+    job_ = &job;
+    gate_.open(helpers);
+    for (std::size_t i = 0; i < helpers; ++i) workers_[i]->wake();
     job.work(0);
-    close();
+    gate_.close();
+    caller_.wait_while([this] { return gate_.state().inside() != 0; });
     job.rethrow();
     return true;
   }
 
  private:
   // Kept from job to job, so that no job allocates.
-  std::span<Share> shares(int threads) {
-    const auto count = static_cast<std::size_t>(threads);
-    if (count > shares_size_) {
-      shares_ = std::make_unique<Share[]>(count);
-      shares_size_ = count;
+  std::span<Share> shares(std::size_t threads) {
+    if (threads > shares_size_) {
+      shares_ = std::make_unique<Share[]>(threads);
+      shares_size_ = threads;
     }
-    return {shares_.get(), count};
+    return {shares_.get(), threads};
   }
 
-  int ensure_workers(int wanted) {
+  std::size_t ensure_workers(std::size_t wanted) {
+    wanted = std::min<std::size_t>(wanted, Gate::most_seats);
     try {
-      while (workers_ < wanted) {
-        std::thread([this] { serve(); }).detach();
-        ++workers_;
+      while (workers_.size() < wanted) {
+        workers_.push_back(std::make_unique<Parking>());
+        Parking& parking = *workers_.back();
+        const std::uint64_t number = workers_.size();
+        try {
+          std::thread([this, &parking, number] { serve(parking, number); }).detach();
+        } catch (...) {
+          workers_.pop_back();
+          throw;
+        }
       }
     } catch (const std::system_error&) {
       // No more threads to be had: fewer give the same answer.
     }
-    return std::min(workers_, wanted);
+    return std::min(workers_.size(), wanted);
   }
 
-  void open(Job& job, int helpers) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      job_ = &job;
-      seats_ = helpers;
-      taken_ = 0;
-      epoch_.fetch_add(1, std::memory_order_release);
-    }
-    if (helpers == 1) {
-      wake_.notify_one();
-    } else {
-      wake_.notify_all();
-    }
-  }
-
-  // No worker enters a job once its caller ran out of items; those inside are waited for.
-  void close() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    job_ = nullptr;
-    if (working_ == 0) return;
-    lock.unlock();
-    spin_while([this] { return working_.load(std::memory_order_acquire) != 0; });
-    lock.lock();
-    done_.wait(lock, [this] { return working_ == 0; });
-  }
-
-  [[noreturn]] void serve() {
-    std::unique_lock<std::mutex> lock(mutex_);
+  [[noreturn]] void serve(Parking& parking, std::uint64_t number) {
+    std::uint64_t done = 0;  // the last job that it was in
+    Gate::State seen{};
     for (;;) {
-      if (job_ == nullptr || taken_ >= seats_) {  // the next job is often near: spin before parking
-        const std::uint64_t seen = epoch_.load(std::memory_order_relaxed);
-        lock.unlock();
-        spin_while([this, seen] { return epoch_.load(std::memory_order_acquire) == seen; });
-        lock.lock();
-      }
-      wake_.wait(lock, [this] { return job_ != nullptr && taken_ < seats_; });
-      Job& job = *job_;
-      const std::size_t self = static_cast<std::size_t>(++taken_);
-      ++working_;
-      lock.unlock();
-      job.work(self);
-      lock.lock();
-      if (--working_ == 0) done_.notify_one();
+      parking.wait_while([&] {
+        seen = gate_.state();
+        return seen.epoch() == done || seen.seats() < number;
+      });
+      if (!gate_.enter(seen)) continue;
+      done = seen.epoch();
+      job_->work(number);
+      if (gate_.leave()) caller_.wake();
     }
   }
 
-  std::mutex submission_;  // one job at a time
-  std::mutex mutex_;       // guards what follows but workers_, which the submission guards
-  std::condition_variable wake_;
-  std::condition_variable done_;
-  Job* job_ = nullptr;
-  int seats_ = 0;
-  int taken_ = 0;
-  std::atomic<int> working_{0};          // written under the lock
-  std::atomic<std::uint64_t> epoch_{0};  // jobs opened so far; written under the lock
-  int workers_ = 0;
-  std::unique_ptr<Share[]> shares_;  // guarded by the submission
+  alignas(64) Gate gate_;
+  Job* job_ = nullptr;  // written while the gate is closed and nobody inside
+  Parking caller_;
+  alignas(64) std::mutex submission_;  // one job at a time; guards what follows
+  std::vector<std::unique_ptr<Parking>> workers_;
+  std::unique_ptr<Share[]> shares_;
   std::size_t shares_size_ = 0;
 };
 
