@@ -13,6 +13,8 @@ constexpr std::int64_t cached_weights = 300 << 10;  // from here on weights are 
 constexpr std::int64_t rows_of_small_weights = 96;
 constexpr std::int64_t rows_of_widened_weights = 384;  // a panel is widened once for so many
 constexpr std::int64_t items_wanted = 8;
+constexpr std::int64_t rows_of_tiles = 32;       // of a pair
+constexpr std::int64_t lines_a_foreign_one = 8;  // of weights, read in the time of a line that another core wrote
 constexpr std::int64_t sum_rows = 24;
 
 std::int64_t rounded_up(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
@@ -22,26 +24,85 @@ double macs_a_byte(const IgemmFormat& format) {
   return format.tiles ? 128 : format.wide ? 8 : format.writes_codes ? 32 : 1;
 }
 
-// How a product is cut: blocks of rows, and ranges of panels.
-struct Cut {
-  std::int64_t rows;
-  std::int64_t blocks;
-  std::int64_t ranges;
+// What one item of a step multiplies.
+struct Part {
+  std::int64_t row_begin;
+  std::int64_t row_end;
+  std::int64_t panel_begin;
+  std::int64_t panel_end;
 };
 
-Cut cut_for(const PackedWeights& w, const ProductPlace& place, int threads) {
+// How a product is cut: blocks of rows by ranges of panels.
+struct Cut {
+  std::int64_t count;  // of all rows
+  std::int64_t rows;   // of a block
+  std::int64_t panels;
+  std::int64_t ranges;
+
+  std::int64_t items() const { return (count + rows - 1) / rows * ranges; }
+  Part part(std::int64_t item) const {
+    const std::int64_t row = item / ranges * rows;
+    const std::int64_t range = item % ranges;
+    return {row, std::min(count, row + rows), panels * range / ranges, panels * (range + 1) / ranges};
+  }
+};
+
+// Of tiles: blocks of as many rows as a pair of tiles takes, behind each other, equally many for each thread. Where
+// that is no whole number, threads share a block, each a range of its panels: the end of one's rows, the head of the
+// other's.
+class EvenCut {
+ public:
+  EvenCut(std::int64_t rows, std::int64_t panels, std::int64_t blocks, int threads, std::int64_t most_rows)
+      : rows_(rows), panels_(panels), blocks_(blocks), rows_a_block_((rows + blocks - 1) / blocks), threads_(threads) {
+    const std::int64_t most = std::max<std::int64_t>(1, most_rows / rows_a_block_);
+    pieces_ = (blocks / threads + most - 1) / most;
+  }
+
+  std::int64_t items() const { return threads_ * (pieces_ + 2); }
+  Part part(std::int64_t item) const {
+    const std::int64_t begin = item / (pieces_ + 2) * blocks_;  // in blocks, times the number of threads
+    const std::int64_t end = begin + blocks_;
+    const std::int64_t first = (begin + threads_ - 1) / threads_;  // whole ones
+    const std::int64_t last = end / threads_;
+    const std::int64_t k = item % (pieces_ + 2);
+    if (k == 0) return {row(begin / threads_), row(first), panel(begin), panels_};
+    if (k == pieces_ + 1) return {row(last), row((end + threads_ - 1) / threads_), 0, panel(end)};
+    return {row(first + (last - first) * (k - 1) / pieces_), row(first + (last - first) * k / pieces_), 0, panels_};
+  }
+
+ private:
+  std::int64_t row(std::int64_t block) const { return std::min(rows_, block * rows_a_block_); }
+  std::int64_t panel(std::int64_t place) const { return panels_ * (place % threads_) / threads_; }
+
+  std::int64_t rows_;
+  std::int64_t panels_;
+  std::int64_t blocks_;
+  std::int64_t rows_a_block_;
+  std::int64_t threads_;
+  std::int64_t pieces_;
+};
+
+std::int64_t rows_of_cached_input(const ProductPlace& place) {
   const std::int64_t row_bytes = std::max<std::int64_t>(1, place.x_bytes / std::max<std::int64_t>(place.rows, 1));
-  std::int64_t rows = std::max(row_unit, cached_input / row_bytes / row_unit * row_unit);
-  if (w.bytes() < cached_weights && !w.format().tiles) {  // tiles walk them for each block of rows by themselves
+  return std::max(row_unit, cached_input / row_bytes / row_unit * row_unit);
+}
+
+Cut cut_for(const PackedWeights& w, std::int64_t count, std::int64_t rows, int threads) {
+  const std::int64_t panels = w.panels();
+  if (w.format().tiles) {  // they walk small weights for each block of rows by themselves
+    if (threads == 1) return {count, rows, panels, 1};
+    return {count, std::max<std::int64_t>(count, 1), panels, std::min<std::int64_t>(panels, threads)};
+  }
+  if (w.bytes() < cached_weights) {
     rows = std::min(rows, w.format().wide ? rows_of_widened_weights : rows_of_small_weights);
   }
-  if (threads == 1) return {rows, (place.rows + rows - 1) / rows, 1};
-  rows = std::min(rows, std::max(row_unit, rounded_up((place.rows + items_wanted - 1) / items_wanted, row_unit)));
+  if (threads == 1) return {count, rows, panels, 1};
+  rows = std::min(rows, std::max(row_unit, rounded_up((count + items_wanted - 1) / items_wanted, row_unit)));
   constexpr std::int64_t few_rows = 400;
-  if (place.rows < few_rows && w.panels() >= items_wanted) return {place.rows, 1, items_wanted};
-  const std::int64_t blocks = (place.rows + rows - 1) / rows;
-  const std::int64_t ranges = std::min(w.panels(), blocks >= items_wanted ? 1 : (items_wanted + blocks - 1) / blocks);
-  return {rows, blocks, ranges};
+  if (count < few_rows && panels >= items_wanted) return {count, count, panels, items_wanted};
+  const std::int64_t blocks = (count + rows - 1) / rows;
+  const std::int64_t ranges = std::min(panels, blocks >= items_wanted ? 1 : (items_wanted + blocks - 1) / blocks);
+  return {count, rows, panels, ranges};
 }
 
 }  // namespace
@@ -105,16 +166,27 @@ void ProductStep::run(const Frame& frame) const {
     sum = {frame.at(sum_->y) + place_.y_offset, sum_->stride, sum_->rule};
     task.sum = &sum;
   }
-  const Cut cut = cut_for(*weights_, place_, threads);
-  auto item = [&](std::int64_t i) {
-    IgemmTask part = task;
-    part.row_begin = i / cut.ranges * cut.rows;
-    part.row_end = std::min(place_.rows, part.row_begin + cut.rows);
-    part.panel_begin = weights_->panels() * (i % cut.ranges) / cut.ranges;
-    part.panel_end = weights_->panels() * (i % cut.ranges + 1) / cut.ranges;
-    run_part(part);
+  const auto run_cut = [&](const auto& cut) {
+    auto item = [&](std::int64_t i) {
+      const Part part = cut.part(i);
+      if (part.row_begin >= part.row_end || part.panel_begin >= part.panel_end) return;
+      IgemmTask own = task;
+      own.row_begin = part.row_begin;
+      own.row_end = part.row_end;
+      own.panel_begin = part.panel_begin;
+      own.panel_end = part.panel_end;
+      run_part(own);
+    };
+    parallel_for(cut.items(), threads, item);
   };
-  parallel_for(cut.blocks * cut.ranges, threads, item);
+  const std::int64_t blocks = (place_.rows + rows_of_tiles - 1) / rows_of_tiles;
+  // By rows a thread reads what it wrote a layer before, and all weights; by columns all rows, and its own weights.
+  const bool by_rows = blocks >= threads && weights_->bytes() < lines_a_foreign_one * place_.x_bytes;
+  const std::int64_t rows = rows_of_cached_input(place_);
+  if (threads > 1 && weights_->format().tiles && by_rows) {
+    return run_cut(EvenCut(place_.rows, weights_->panels(), blocks, threads, rows));
+  }
+  run_cut(cut_for(*weights_, place_.rows, rows, threads));
 }
 
 void ProductStep::run_part(const IgemmTask& part) const {
