@@ -110,8 +110,7 @@ class Builder : public PlanHandle {
   std::int64_t table_bytes() const { return plan_.table_bytes(); }
   std::int64_t steps() const { return plan_.steps(); }
 
-  // border: lines, line_stride, image_stride, offset, fill; or nothing
-  // Returns the number of the count of its NaN.
+  // border: nothing, or what Border holds, and perhaps WindowLines. Returns the number of the count of its NaN.
   std::int32_t quantize(std::int32_t input, native::TensorId y, const Sizes& planes, const Sizes& border, float scale,
                         std::int32_t zero_point, std::int64_t qmin, std::int64_t qmax, int scaling,
                         bool zero_point_inside, int rounding, int type_index) {
@@ -120,8 +119,10 @@ class Builder : public PlanHandle {
                                         quantize_rule(scaling, zero_point_inside, rounding, {qmin, qmax}, type), type};
     std::optional<native::Border> edge;
     if (!border.empty()) {
-      check_count(border, 5);
-      edge = native::Border{border[0], border[1], border[2], border[3], static_cast<std::uint8_t>(border[4])};
+      check_count(border, border.size() > 6 ? 12 : 6);
+      const std::int64_t* n = border.data();
+      edge = native::Border{n[0], n[1], n[2], n[3], n[4], static_cast<std::uint8_t>(n[5]), {}};
+      if (border.size() > 6) edge->windows = native::WindowLines{n[6], n[7], n[8], n[9], n[10], n[11]};
     }
     const std::int32_t counter = plan_.counter();
     add<native::QuantizeStep>(input, counter, y, planes_of(planes), edge, params, isa_);
@@ -419,6 +420,8 @@ void bind_engine(nb::module_& m) {
   nb::class_<native::PackedWeights>(m, "ProductWeights", "Weights of a product, packed for an instruction set.")
       .def("__init__", &new_product_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"), arg("multiplier"),
            arg("pages"), arg("isa") = -1)
+      .def_static(
+          "tiles", [](int isa) { return native::igemm_format(native::isa_from_index(isa)).tiles; }, arg("isa") = -1)
       .def_prop_ro("nbytes", &native::PackedWeights::bytes);
   nb::class_<native::WinogradWeights>(m, "WinogradWeights", "Weights of a 3x3 convolution, transformed for tiles.")
       .def("__init__", &new_winograd_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"),

@@ -189,21 +189,37 @@ def test_depthwise_convolutions_of_any_width_are_exact(channels: int, kernel: in
         assert_same(Engine(program_of(conv)).run({"x": x}, ["y"], threads)["y"], expected)
 
 
-def first_conv(width: int = 3) -> tuple[Program, Any]:
+def first_conv(kernel: tuple[int, int], strides: tuple[int, int] = (2, 1), dilation: int = 1) -> tuple[Program, Any]:
     quantize = ir.Quantize("q", "x", "t", AffineParams(0.5, 9, int8), JOURNEY6)
     rng = np.random.default_rng(4)
-    w = rng.integers(-128, 128, (20, 3, 5, width)).astype(np.int8)
-    window = ir.Window((5, width), (2, 1), ((2, 0), (0, 3)), (1, 1))
-    bound = Accumulator.of(np.full(20, 255 * 128 * 15 * width))
+    w = rng.integers(-128, 128, (20, 3, *kernel)).astype(np.int8)
+    window = ir.Window(kernel, strides, ((2, 0), (0, 3)), (dilation, 1))
+    bound = Accumulator.of(np.full(20, 255 * 128 * 3 * kernel[0] * kernel[1]))
     how = Rescale(Multiplier.from_real(0.001), INT8, Requantize.EXACT_HALF_EVEN)
     bias = rng.integers(-99, 99, 20)
     conv = ir.Conv("c", "t", "y", w, np.zeros((), np.int64), bias, 9, window, 1, bound, how)
-    return program_of(quantize, conv), rng.normal(0, 40, (2, 3, 12, 9)).astype(np.float32)
+    return program_of(quantize, conv), rng.normal(0, 40, (2, 3, 12, 17)).astype(np.float32)
 
 
 @pytest.mark.parametrize("wanted", [["y"], ["y", "t"]])
-def test_a_first_convolution_reads_an_image_with_a_border(wanted: list[str]) -> None:
-    program, x = first_conv()
+@pytest.mark.parametrize(
+    ("kernel", "strides", "dilation"),
+    [
+        ((5, 3), (2, 1), 1),  # lines of 16 bytes
+        ((3, 3), (2, 2), 1),
+        ((3, 4), (1, 3), 1),
+        ((7, 7), (2, 2), 1),  # of 32, in pairs
+        ((7, 7), (1, 1), 1),
+        ((4, 8), (3, 1), 1),  # no pair begins where the next window does
+        ((3, 12), (2, 2), 1),  # of 64
+        ((2, 18), (1, 1), 1),  # of more
+        ((3, 3), (1, 1), 2),
+    ],
+)
+def test_a_first_convolution_reads_an_image_with_a_border(
+    kernel: tuple[int, int], strides: tuple[int, int], dilation: int, wanted: list[str]
+) -> None:
+    program, x = first_conv(kernel, strides, dilation)
     expected = run_program(program, {"x": x}, wanted, reference_backend())
     for threads in THREADS:
         found = Engine(program).run({"x": x}, wanted, threads)
@@ -211,9 +227,16 @@ def test_a_first_convolution_reads_an_image_with_a_border(wanted: list[str]) -> 
             assert_same(found[name], expected[name])
 
 
+def test_nan_behind_the_last_window_is_refused() -> None:
+    program, x = first_conv((3, 3), (5, 5))
+    x[1, 2, 11, 16] = np.nan
+    with pytest.raises(NotANumberError, match="1"):
+        Engine(program).run({"x": x}, ["y"], 2)
+
+
 def test_an_image_that_is_too_small_is_refused_as_ever() -> None:
-    program, _ = first_conv(width=16)
-    with pytest.raises(ParameterError, match="Conv 'c': a window of extent 16 does not fit"):
+    program, _ = first_conv((5, 24))
+    with pytest.raises(ParameterError, match="Conv 'c': a window of extent 24 does not fit"):
         Engine(program).run({"x": np.zeros((1, 3, 12, 9), np.float32)}, ["y"])
 
 

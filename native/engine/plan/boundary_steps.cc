@@ -3,6 +3,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "kernels/scratch.h"
+
 namespace halfeven::native {
 namespace {
 
@@ -37,6 +39,11 @@ void interleave(const std::uint8_t* codes, std::int64_t channels, std::int64_t c
       y[i * stride + c] = static_cast<std::uint8_t>(codes[c * block_pixels + i] ^ flip);
     }
   }
+}
+
+template <int bytes>
+void copy_slots(const std::uint8_t* x, const WindowLines& w, std::uint8_t* y) {
+  for (std::int64_t i = 0; i < w.windows; ++i) std::memcpy(y + i * WindowLines::bytes, x + i * w.step, bytes);
 }
 
 }  // namespace
@@ -104,18 +111,51 @@ void QuantizeStep::run_rows(const Frame& frame, const float* x, std::uint8_t* y,
   });
 }
 
+// A line of one image, with its border.
+std::int64_t QuantizeStep::run_line(const float* x, std::uint8_t* y, std::int64_t line) const {
+  const Border& border = *border_;
+  const std::int64_t at = line - border.top;
+  if (at < 0 || at >= border.image_lines) {
+    std::memset(y, border.fill, static_cast<std::size_t>(border.line_stride));
+    return 0;
+  }
+  const std::int64_t own = planes_.pixels / border.image_lines;
+  const std::int64_t end = border.left + own * planes_.stride;
+  std::memset(y, border.fill, static_cast<std::size_t>(border.left));
+  std::memset(y + end, border.fill, static_cast<std::size_t>(border.line_stride - end));
+  return run_pixels(x + at * own, y + border.left, 0, own);
+}
+
+// To its slot in each group that it is in. Whole slots are copied: behind the line there is room to read.
+void QuantizeStep::spread_line(const std::uint8_t* x, std::uint8_t* y, std::int64_t line) const {
+  const WindowLines& w = *border_->windows;
+  const std::int64_t first = line < w.slots ? 0 : (line - w.slots) / w.line_step + 1;
+  for (std::int64_t group = first; group < w.groups && group * w.line_step <= line; ++group) {
+    std::uint8_t* out = y + group * w.windows * WindowLines::bytes + (line - group * w.line_step) * w.slot_bytes;
+    switch (w.slot_bytes) {
+      case 16: copy_slots<16>(x, w, out); break;
+      case 32: copy_slots<32>(x, w, out); break;
+      default: copy_slots<64>(x, w, out);
+    }
+  }
+}
+
 void QuantizeStep::run_bordered(const Frame& frame, const float* x, std::uint8_t* y, int threads) const {
   const Border& border = *border_;
-  const std::int64_t width = planes_.pixels / border.lines;
-  std::memset(y, border.fill, static_cast<std::size_t>(planes_.images * border.image_stride));
   for_each_part(planes_.images * border.lines, 1, threads, [&](std::int64_t begin, std::int64_t end) {
+    std::int64_t nan = 0;
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t image = i / border.lines;
-      const std::int64_t line = i % border.lines;
-      const float* in = x + image * planes_.channels * planes_.pixels + line * width;
-      std::uint8_t* out = y + image * border.image_stride + border.offset + line * border.line_stride;
-      frame.nan_counts[counter_] += run_pixels(in, out, 0, width);
+      const float* in = x + image * planes_.channels * planes_.pixels;
+      if (!border.windows) {
+        nan += run_line(in, y + i * border.line_stride, i % border.lines);
+        continue;
+      }
+      auto* line = static_cast<std::uint8_t*>(scratch_of(border.line_stride + WindowLines::bytes));
+      nan += run_line(in, line, i % border.lines);
+      spread_line(line, y + image * border.windows->bytes_of_image(), i % border.lines);
     }
+    frame.nan_counts[counter_] += nan;
   });
 }
 

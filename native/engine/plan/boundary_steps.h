@@ -29,13 +29,30 @@ struct QuantizeParams {
   Type type;  // s8, u8, s16 or u16
 };
 
-// Images with a border of one code: `lines` of pixels a multiple of `line_stride` apart, the first at `offset`.
+// Instead of lines of an image, what is under each window of them: groups of `slots` lines, each beginning `line_step`
+// lines behind the one before; for each window of a group one cache line, in it `slot_bytes` from each line of the
+// group on.
+struct WindowLines {
+  std::int64_t groups;  // of an image
+  std::int64_t line_step;
+  std::int64_t slots;
+  std::int64_t slot_bytes;  // 16, 32 or 64; slots * slot_bytes <= 64
+  std::int64_t windows;     // of a line
+  std::int64_t step;        // bytes from one to the next
+
+  static constexpr std::int64_t bytes = 64;  // of a window
+  std::int64_t bytes_of_image() const { return groups * windows * bytes; }
+};
+
+// Images with a border of one code: lines of `line_stride` bytes, the image's own behind `top` and `left` (bytes).
 struct Border {
-  std::int64_t lines;
+  std::int64_t image_lines;
+  std::int64_t lines;  // with the border
   std::int64_t line_stride;
-  std::int64_t image_stride;
-  std::int64_t offset;
+  std::int64_t top;
+  std::int64_t left;
   std::uint8_t fill;
+  std::optional<WindowLines> windows;
 };
 
 class QuantizeStep : public Step {
@@ -51,7 +68,9 @@ class QuantizeStep : public Step {
   std::int64_t run_pixels(const float* x, std::uint8_t* y, std::int64_t begin, std::int64_t end) const;
   std::int64_t run_words(const float* x, std::uint8_t* y, std::int64_t begin, std::int64_t end) const;
   void run_rows(const Frame& frame, const float* x, std::uint8_t* y, int threads) const;
+  std::int64_t run_line(const float* x, std::uint8_t* y, std::int64_t line) const;
   void run_bordered(const Frame& frame, const float* x, std::uint8_t* y, int threads) const;
+  void spread_line(const std::uint8_t* x, std::uint8_t* y, std::int64_t line) const;
   bool words() const { return params_.type == Type::s16 || params_.type == Type::u16; }
 
   std::int32_t input_;
