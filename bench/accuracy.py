@@ -31,7 +31,7 @@ from halfeven.demo.cache import cache_folder, write_file
 from halfeven.errors import UnavailableError
 from halfeven.ptq.difference import Difference, Measure
 
-PROTOCOL = 1  # of the peers' scripts: a change makes kept scores stale
+PROTOCOL = 2  # of the peers' scripts: a change makes kept scores stale
 
 
 @dataclass(frozen=True)

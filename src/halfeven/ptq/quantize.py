@@ -139,7 +139,8 @@ def calibrate_model(
     """
     cleaned, plan = plan_quantization(model, **options)
     stream = iter(samples(data, _inputs(cleaned.model)))
-    first = list(islice(stream, max([COMPARED, *(a.samples for a in plan.algorithms if isinstance(a, FloatRewrite))])))
+    rewrites = [a.samples + MOST_JUDGES for a in plan.algorithms if isinstance(a, FloatRewrite)]
+    first = list(islice(stream, max([COMPARED, *rewrites])))
     error_on = partial(_error_on, cleaned, partial(make_plan, original=plan.original, **options), profile)
     rewritten, reports = rewrite(plan.algorithms, cleaned.model, first, error_on)
     if reports:
@@ -248,15 +249,21 @@ def plan_quantization(
     return cleaned, plan
 
 
-def _error_on(cleaned: CleanUp, plan_of: Callable[[ir.Model], Plan], profile: Profile, few: Sequence[Sample]) -> Error:
-    """The error at the outputs of float models that are made integer from a few samples, and measured on them."""
+def _error_on(
+    cleaned: CleanUp,
+    plan_of: Callable[[ir.Model], Plan],
+    profile: Profile,
+    few: Sequence[Sample],
+    judges: Sequence[Sample],
+) -> Error:
+    """The error at the outputs of float models that are made integer from a few samples, measured on the judges."""
 
     def error(model: ir.Model) -> float:
         tried, plan = replace(cleaned, model=model), plan_of(model)
         statistics, found = calibrate(model, plan.placement.observed, few, kind=plan.choice.statistics)
         seen = Seen(statistics, few, found, _Count(None, None))
         draft = _draft(tried, plan, _ranges(tried, plan, seen, profile), profile)
-        return output_errors(model, [draft.write()], few, profile, Measure.SQNR)[0]
+        return output_errors(model, [draft.write()], judges, profile, Measure.SQNR)[0]
 
     return error
 

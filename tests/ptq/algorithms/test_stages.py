@@ -108,6 +108,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step counts as a gain."""
     errors = iter(2.0**-k for k in range(100))
     monkeypatch.setattr(apply, "_error", lambda *_: float(next(errors)))
+    monkeypatch.setattr(apply, "ENOUGH", 1.0)  # rewrites that change no error are kept
 
 
 @pytest.mark.usefixtures("kept")
@@ -206,6 +207,7 @@ def test_the_same_data_give_the_same_bytes(build: Build) -> None:
     assert first == again
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_rewritten_graph_is_calibrated_as_it_is(build: Build) -> None:
     plain, scaled = (made(build, *a, method="max").ptq for a in ((), (Scaled(factor=4.0),)))
     assert plain is not None
@@ -213,6 +215,23 @@ def test_a_rewritten_graph_is_calibrated_as_it_is(build: Build) -> None:
     u, v = (next(r for r in p.ranges if "u" in r.tensors) for p in (plain, scaled))
     assert v.hi == 4 * u.hi
     assert scaled.equality.equal
+
+
+def test_a_rewrite_that_gains_nothing_on_samples_held_back_is_undone(build: Build) -> None:
+    (report,) = reports(made(build, Scaled()))
+    assert report.undone
+    assert report.changes == ()
+    assert report.left[-1] == apply.NO_NEARER
+    assert (report.taught, report.judged) == (6, 6)
+    assert report.before is not None
+    assert report.after is not None
+    assert report.after > report.before * apply.ENOUGH
+
+
+def test_rewrites_need_samples_to_judge_them(build: Build) -> None:
+    model = he.quantize_model(build(GRAPH, **ARRAYS), X[:3], algorithms=[Scaled()])
+    (report,) = reports(model)
+    assert str(report).startswith("scaled: nothing changed: 4 or more different samples were expected")
 
 
 def test_a_rewrite_that_changes_the_function_is_undone_and_says_so(build: Build) -> None:

@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from halfeven import interop
 from halfeven.errors import HalfevenError
-from halfeven.ptq.algorithms.report import AlgorithmReport, decibels, options_of
+from halfeven.ptq.algorithms.report import AlgorithmReport, options_of
 from halfeven.ptq.algorithms.stages import Algorithm, BiasCorrecting, Error, FloatRewrite, Refined, Tick, WeightRounding
 from halfeven.ptq.algorithms.walk import fitting
 from halfeven.ptq.best_model import output_errors
@@ -19,6 +19,7 @@ from halfeven.ptq.keep import Sample
 CHECKED = 4  # samples on which a rewritten model is compared with the one before
 PER_JUDGE = 4  # of so many samples one judges what the others have taught
 MOST_JUDGES = 32
+NO_NEARER = "all of it was undone: the outputs come no half decibel nearer"
 ENOUGH = 10**-0.05  # of the error is left, or less: gains below half a decibel are luck of the samples that judge
 
 
@@ -26,34 +27,44 @@ def rewrite(
     algorithms: Sequence[Algorithm],
     model: ir.Model,
     samples: Sequence[Sample],
-    error_on: Callable[[Sequence[Sample]], Error],
+    error_on: Callable[[Sequence[Sample], Sequence[Sample]], Error],
 ) -> tuple[ir.Model, tuple[AlgorithmReport, ...]]:
     """The float model after every :class:`FloatRewrite`.
 
-    One that changes the function on the samples, or whose integer program is farther from it, is undone.
+    One that changes the function is undone, and so is one whose integer program's outputs do not come half a decibel
+    nearer to the float model's on samples that are held back: no rewrite sees them.
 
     Parameters
     ----------
-    error_on : gives the error of a float model that is made integer from some samples alone.
+    error_on : gives the error of a float model that is made integer from some samples alone, on others.
     """
     reports = []
     for algorithm in algorithms:
         if not isinstance(algorithm, FloatRewrite):
             continue
-        given = samples[: algorithm.samples]
-        error = error_on(given)
-        found = algorithm.rewrite(model, given, error)
-        before, after = error(model), error(found.model)
+        if len(samples) < PER_JUDGE:
+            reports.append(AlgorithmReport(algorithm.name, options_of(algorithm), (), (_too_few(samples),)))
+            continue
+        others, judges = held_back(samples[: algorithm.samples + MOST_JUDGES])
+        taught = others[: max(algorithm.samples, 1)]
+        judged = error_on(taught, judges)
+        found = algorithm.rewrite(model, taught, error_on(taught, taught))
+        before = judged(model)
+        after = judged(found.model) if found.changes else before
         equality = interop.check_equal(model, found.model, samples[:CHECKED])
-        changes, left, undone = found.changes, found.left, True
+        changes, left = found.changes, found.left
         if not equality.equal:
-            changes, left = (), (*left, f"all of it was undone: the rewritten model is {equality}")
-        elif after > before:
-            why = f"SQNR at the outputs {decibels(before)} -> {decibels(after)}"
-            changes, left = (), (*left, f"all of it was undone: the integer program is no better, {why}")
+            left = (*left, f"all of it was undone: the rewritten model is {equality}")
+        elif found.changes and not after <= before * ENOUGH:
+            left = (*left, NO_NEARER)
         else:
-            model, undone = found.model, False
-        reports.append(AlgorithmReport(algorithm.name, options_of(algorithm), changes, left, before, after, undone))
+            model = found.model if found.changes else model
+        undone = len(left) > len(found.left)
+        counts = (len(taught), len(judges))
+        changes = () if undone else changes
+        reports.append(
+            AlgorithmReport(algorithm.name, options_of(algorithm), changes, left, before, after, undone, *counts)
+        )
     return model, tuple(reports)
 
 
@@ -79,7 +90,7 @@ def refine(
         found, given = _acted(step, draft, taught[: algorithm.samples], tick)
         after = error if found.draft is draft else _error(found.draft, judges)
         undone = found.draft is not draft and not after <= error * ENOUGH
-        left = (*found.left, *(["all of it was undone: the outputs come no half decibel nearer"] if undone else []))
+        left = (*found.left, *([NO_NEARER] if undone else []))
         changes = () if undone else found.changes
         options, counts = options_of(algorithm), (given, len(judges))
         reports.append(AlgorithmReport(algorithm.name, options, changes, left, error, after, undone, *counts))
@@ -113,8 +124,12 @@ def _why_not(draft: Draft, samples: Sequence[Sample]) -> str | None:
     if not draft.placement.products:
         return "there are no weights with codes"
     if len(samples) < PER_JUDGE:
-        return f"{PER_JUDGE} or more different samples were expected, one of which judges, and there are {len(samples)}"
+        return _too_few(samples)
     return None
+
+
+def _too_few(samples: Sequence[Sample]) -> str:
+    return f"{PER_JUDGE} or more different samples were expected, one of which judges, and there are {len(samples)}"
 
 
 def _error(draft: Draft, judges: Sequence[Sample]) -> float:

@@ -62,7 +62,8 @@ class FloatRewrite(_Named, Protocol):
         Parameters
         ----------
         samples : the first ones of the data, as many as asked for where there are so many.
-        error : of a float model, made integer from these samples alone; for a choice between several ways.
+        error : of a float model, made integer from these samples alone and measured on them; for a choice between
+            several ways. Others judge what was chosen.
         """
 
 
