@@ -87,6 +87,28 @@ def test_every_product_gets_the_bias_that_its_codes_need(build: Build) -> None:
     assert set(refined.draft.weights) <= set(draft.placement.products)
 
 
+def test_a_channel_whose_bias_fits_no_other_codes_keeps_its_own(build: Build) -> None:
+    # with 16-bit inputs the bias sets the scale of channel 0, whose weights are nearly nothing
+    model, x = network(build)
+    arrays = {i.name: onnx.numpy_helper.to_array(i).copy() for i in model.graph.initializer}
+    arrays["w0"][0] *= 1e-7
+    arrays["b0"][0] = 3
+    model = build(CONVOLUTIONS, **arrays)
+    plain = quantize(model, x[:32], activations="int16", algorithms=())
+    assert {w.node: w.channels for w in plain.draft.constants.widened} == {"a": 1}
+    found = SecondOrderRounding(samples=24).round_weights(
+        plain.draft, [{"x": one[None]} for one in x[:24]], lambda: None
+    )
+    assert found.changes[0].node == "a"
+    (product,) = [p for p in plain.placement.products if p.node == "a"]
+    old, new = (draft.constants.weights[product] for draft in (plain.draft, found.draft))
+    assert new.params.scale[0] == old.params.scale[0]
+    assert (new.params.scale[1:] != old.params.scale[1:]).any()
+    np.testing.assert_array_equal(new.codes[0], old.codes[0])
+    assert (new.codes[1:] != old.codes[1:]).any()
+    assert found.draft.biases[product][0] == np.float32(3)
+
+
 def test_the_same_file_twice_and_codes_in_range(build: Build) -> None:
     model, x = network(build)
     made = [quantize(model, x[:20], weights="int4", algorithms=[SecondOrderRounding(samples=10)]) for _ in range(2)]

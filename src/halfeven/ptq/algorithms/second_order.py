@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halfeven.errors import ParameterError
+from halfeven.numerics.params import AffineParams
 from halfeven.ops.columns import Reals
 from halfeven.ptq.algorithms.report import Change
 from halfeven.ptq.algorithms.stages import Refined, Tick
@@ -89,9 +90,8 @@ class SecondOrderRounding:
         rounded = round_layer(
             halves, matrix.layer_weights(draft.arrays[product.weight], old, least_scales(reader)), self.damping
         )
-        weight = matrix.constant(rounded, old)
-        made = draft.with_weights({product: weight})
-        made = made.with_biases({product: _bias(reader, matrix, halves.whole(), weight)})
+        weight, bias = _storable(reader, matrix, halves.whole(), old, matrix.constant(rounded, old))
+        made = draft.with_weights({product: weight}).with_biases({product: bias})
         errors = [_error(layer, d) for d in (draft, made)]
         if errors[1] >= errors[0]:
             raise _Left(f"other codes bring its result no nearer ({errors[1]:.3g} of its energy, not {errors[0]:.3g})")
@@ -144,14 +144,44 @@ def _reader(draft: Draft, product: Product, channels: int) -> Reader:
     return Reader(product, step, bias_of(draft, product, channels))
 
 
+def _storable(
+    reader: Reader, matrix: WeightMatrix, seen: Problem, old: Constant, new: Constant
+) -> tuple[Constant, NDArray[np.float32]]:
+    """The new codes with the bias that they need; of channels whose bias would not fit int32, all that they had.
+
+    With 16-bit inputs the bias sets the scale of channels whose weights are nearly 0: there is nothing left to gain.
+    """
+    bias = _bias(reader, matrix, seen, new)
+    over = _too_large(bias, reader, new)
+    if over.any():
+        new = _keeping(over, old, new, matrix.axis)
+        bias = np.where(over, reader.bias, bias).astype(np.float32)
+        if _too_large(bias, reader, new).any():
+            raise _Left("the bias that its new codes need does not fit int32")
+    return new, bias
+
+
 def _bias(reader: Reader, matrix: WeightMatrix, seen: Problem, weight: Constant) -> NDArray[np.float32]:
     """The bias that takes out the mean error."""
     scale, _ = weight.params.expanded(weight.codes.shape)
     rounded: Reals = matrix.matrix(weight.codes * scale.astype(np.float64))
     bias = reader.bias + reader.s_in * seen.shift(rounded).reshape(-1)
-    if (np.abs(bias) > MOST_BIAS * reader.s_in * channel_scale(weight.params, reader.product.axis)).any():
-        raise _Left("the bias that its new codes need does not fit int32")
-    return bias.astype(np.float32)
+    return np.asarray(bias.astype(np.float32))
+
+
+def _too_large(bias: NDArray[np.float32], reader: Reader, weight: Constant) -> NDArray[np.bool_]:
+    """The channels whose bias has no int32 code."""
+    most = MOST_BIAS * reader.s_in * channel_scale(weight.params, reader.product.axis)
+    return np.asarray(np.abs(bias.astype(np.float64)) > most)
+
+
+def _keeping(channels: NDArray[np.bool_], old: Constant, new: Constant, axis: int) -> Constant:
+    """The new constant with the old codes and scales of some channels."""
+    there = np.expand_dims(channels, [k for k in range(new.codes.ndim) if k != axis])
+    params = new.params
+    scale = np.where(channels if params.block_size is None else there, old.params.scale, params.scale)
+    kept = AffineParams(scale, 0, params.qtype, params.axis, params.block_size)
+    return Constant(np.where(there, old.codes, new.codes), kept)
 
 
 def _error(layer: Layer, draft: Draft) -> float:
