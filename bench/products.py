@@ -1,7 +1,8 @@
 """Products alone, exact rescale included: GEMM 1024^3 and the convolutions of ResNet-50, as a share of the peak.
 
 Each shape is a network of one layer with random weights; what is timed is its step in the plan, the caches warm. The
-peak is that of registers alone, measured in the same run. ``HALFEVEN_ISA=avx512_vnni`` forces an instruction set.
+peak is that of registers alone, measured between the steps: a share is the median of those of short rounds, because
+clocks drift and machines are shared. ``HALFEVEN_ISA=avx512_vnni`` forces an instruction set.
 
     python bench/products.py [--threads 1] [--seconds 0.5]
 """
@@ -21,6 +22,7 @@ import halfeven
 from halfeven import _native
 
 OPERATIONS_A_MAC = 2
+STEPS_A_ROUND = 15
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,17 @@ SHAPES = [
 ]
 
 
-def seconds_of(shape: Shape, threads: int, seconds: float) -> float:
-    """The median time of the layer's step."""
+@dataclass(frozen=True)
+class Found:
+    """What was measured of a shape: medians."""
+
+    seconds: float
+    peak: float
+    share: float
+
+
+def measure(shape: Shape, threads: int, seconds: float) -> Found:
+    """The layer's step and the peak in turn, for so long."""
     model, sizes = shape.network()
     x = np.random.default_rng(2).standard_normal(sizes).astype(np.float32)
     ours = halfeven.quantize_model(model, {"x": x}, method="max")
@@ -70,11 +81,15 @@ def seconds_of(shape: Shape, threads: int, seconds: float) -> float:
     (stage,) = planned.stages
     step = next(k for k, name in enumerate(stage.steps) if name.startswith(("Conv", "Linear")))
     ends = stage.ends(dict(ours.program.constants) | {"x": x})
-    times = []
+    rows, columns, depth = shape.product
+    operations = OPERATIONS_A_MAC * rows * columns * depth
+    rounds = []
     begin = time.perf_counter()
     while time.perf_counter() - begin < seconds:
-        times.append(stage.plan.profile(*ends, threads)[step])
-    return float(np.median(times))
+        peak = _native.peak_operations_per_second(-1, threads)
+        spent = float(np.median([stage.plan.profile(*ends, threads)[step] for _ in range(STEPS_A_ROUND)]))
+        rounds.append((spent, peak, operations / spent / peak))
+    return Found(*np.median(rounds, axis=0))
 
 
 def main() -> None:
@@ -84,15 +99,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5, help="of timing for each shape")
     arguments = parser.parse_args()
     print(f"load average {os.getloadavg()[0]:.1f}, {_native.active_isa()}")
-    found, peak = [], 0.0
-    for shape in SHAPES:  # the peak once a shape, the best of them: what else runs must not make it small
-        peak = max(peak, _native.peak_operations_per_second(-1, arguments.threads))
-        found.append((shape.product, seconds_of(shape, arguments.threads, arguments.seconds)))
-    print(f"peak {peak / 1e9:.0f} GOPS")
-    for (rows, columns, depth), spent in found:
-        speed = OPERATIONS_A_MAC * rows * columns * depth / spent
+    for shape in SHAPES:
+        rows, columns, depth = shape.product
+        found = measure(shape, arguments.threads, arguments.seconds)
+        speed = OPERATIONS_A_MAC * rows * columns * depth / found.seconds
         print(
-            f"  {rows:5} x {columns:4} x {depth:4}  {spent * 1e6:8.1f} us  {speed / 1e9:6.0f} GOPS  {speed / peak:.2f}"
+            f"  {rows:5} x {columns:4} x {depth:4}  {found.seconds * 1e6:8.1f} us  {speed / 1e9:6.0f} GOPS"
+            f"  of {found.peak / 1e9:6.0f}: {found.share:.2f}"
         )
 
 

@@ -359,7 +359,7 @@ void check_tiles(Isa isa, const char* name) {
 }
 
 void check(const IsaInfo& info) {
-  for (const std::int64_t columns : {1, 15, 16, 33, 64, 100}) {
+  for (const std::int64_t columns : {1, 15, 16, 20, 33, 64, 100}) {
     for (const std::int64_t channels : {1, 4, 30, 64, 65, 200}) {
       for (const std::int64_t taps : {1, 3, 9}) {
         const std::int64_t rows = between(1, 2) == 1 ? between(1, 18) : between(19, 80);
@@ -370,7 +370,8 @@ void check(const IsaInfo& info) {
       }
     }
   }
-  Product({35, 40, 16, 700, true}, info.isa, info.name.data()).check(false);  // more than one block of gathered rows
+  Product({35, 40, 16, 700, true}, info.isa, info.name.data()).check(false);   // more than one block of gathered rows
+  Product({150, 110, 9, 130, true}, info.isa, info.name.data()).check(false);  // more than two of rows whose sums wait
   check_tiles(info.isa, info.name.data());
   for (const std::int64_t channels : {1, 7, 8, 32, 40, 64, 72, 130}) {
     for (const std::int64_t taps : {1, 3, 9, 25}) {

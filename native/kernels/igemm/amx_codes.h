@@ -3,7 +3,7 @@
 #pragma once
 
 #include "kernels/igemm/amx_tiles.h"
-#include "kernels/vector/x86_codes_avx512.h"
+#include "kernels/igemm/zmm_finish.h"
 
 namespace halfeven::native {
 namespace {
@@ -20,18 +20,6 @@ struct Block {
 
   int pairs_of(int in) const { return (half - skipped[in] + 1) / 2; }
 };
-
-// rhe(m * sums) of 16 sums in memory
-HALFEVEN_INLINE __m512i rounded_at(const std::int32_t* sums, const __m512d (&m)[2]) {
-  const __m512d magic = _mm512_set1_pd(0x1.8p52);
-  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-  const __m256i* p = reinterpret_cast<const __m256i*>(sums);
-  const __m512d low = _mm512_cvtepi32_pd(_mm256_load_si256(p));
-  const __m512d high = _mm512_cvtepi32_pd(_mm256_load_si256(p + 1));
-  const __m512i a = _mm512_castpd_si512(_mm512_fmadd_pd(low, m[0], magic));
-  const __m512i b = _mm512_castpd_si512(_mm512_fmadd_pd(high, m[1], magic));
-  return _mm512_permutex2var_epi32(a, even, b);
-}
 
 // Two rows of 32 codes, behind each other. whole: all of them, whatever the mask.
 template <bool whole>
@@ -55,72 +43,6 @@ HALFEVEN_INLINE void write_two_rows(std::uint8_t* a, std::uint8_t* b, __mmask32 
     _mm256_mask_storeu_epi8(b, mask, second);
   }
 }
-
-// What becomes of four times 16 rounded values: of two rows, 32 columns each.
-struct Plain {
-  explicit Plain(const IgemmTask& task) : codes(task.rule) {}
-
-  template <bool whole>
-  HALFEVEN_INLINE __m512i operator()(const __m512i (&q)[4], const std::uint8_t*, std::int64_t, __mmask32) const {
-    return codes.in_order(q[0], q[1], q[2], q[3]);
-  }
-
-  CodeVectors codes;
-};
-
-// The sum with the other tensor, every term in float32.
-struct Added {
-  explicit Added(const IgemmTask& task) : own(task.rule), sum(task.sum->rule), codes(task.sum->rule.code) {}
-
-  template <int part>
-  HALFEVEN_INLINE __m512i sum_of(__m512i q, __m512i other) const {
-    return sum(_mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(q, part)), _mm512_extracti32x4_epi32(other, part));
-  }
-
-  template <bool whole>
-  HALFEVEN_INLINE __m512i operator()(const __m512i (&q)[4], const std::uint8_t* other, std::int64_t next,
-                                     __mmask32 mask) const {
-    const __m512i x = own.in_order(q[0], q[1], q[2], q[3]);
-    const __m512i y = two_rows<whole>(other, other + next, mask);
-    return codes.in_order(sum_of<0>(x, y), sum_of<1>(x, y), sum_of<2>(x, y), sum_of<3>(x, y));
-  }
-
-  CodeVectors own;
-  SumVectors sum;
-  CodeVectors codes;
-};
-
-// The same by pairs of 16-bit words, see WordSum: half the operations.
-struct AddedWords {
-  explicit AddedWords(const IgemmTask& task)
-      : lo(_mm512_set1_epi16(static_cast<short>(task.rule.lo - task.rule.zero))),
-        hi(_mm512_set1_epi16(static_cast<short>(task.rule.hi - task.rule.zero))),
-        sum(task.sum->rule.words, task.rule.zero),
-        codes(task.sum->rule.code) {}
-
-  HALFEVEN_INLINE __m512i limited(__m512i a, __m512i b) const {
-    return _mm512_min_epi16(_mm512_max_epi16(_mm512_packs_epi32(a, b), lo), hi);
-  }
-
-  template <bool whole>
-  HALFEVEN_INLINE __m512i operator()(const __m512i (&q)[4], const std::uint8_t* other, std::int64_t next,
-                                     __mmask32 mask) const {
-    // Groups of four columns as packs leave them: of the first and of the second 16, of either row.
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const __m512i y = _mm512_permutexvar_epi32(order, two_rows<whole>(other, other + next, mask));
-    const __m512i x0 = limited(q[0], q[1]);
-    const __m512i x1 = limited(q[2], q[3]);
-    const __m512i y0 = _mm512_unpacklo_epi8(y, _mm512_setzero_si512());
-    const __m512i y1 = _mm512_unpackhi_epi8(y, _mm512_setzero_si512());
-    return codes.in_order(sum(_mm512_unpacklo_epi16(x0, y0)), sum(_mm512_unpackhi_epi16(x0, y0)),
-                          sum(_mm512_unpacklo_epi16(x1, y1)), sum(_mm512_unpackhi_epi16(x1, y1)));
-  }
-
-  __m512i lo;
-  __m512i hi;
-  WordSumVectors sum;
-  CodeVectors codes;
-};
 
 // Codes of the block's pairs of rows [begin, end).
 template <class Finish, bool whole>
@@ -151,8 +73,8 @@ HALFEVEN_APART void write_codes(const IgemmTask& task, const std::int32_t* sums,
       const std::int32_t* b = a + next * block_columns;
       const __m512i q[4] = {rounded_at(a, m0), rounded_at(a + second, m1), rounded_at(b, m0),
                             rounded_at(b + second, m1)};
-      write_two_rows<whole>(out, out + next * out_stride, mask,
-                            finish.template operator()<whole>(q, other, next * other_stride, mask));
+      const __m512i with = Finish::adds ? two_rows<whole>(other, other + next * other_stride, mask) : __m512i{};
+      write_two_rows<whole>(out, out + next * out_stride, mask, finish(q, with));
       a += 2 * block_columns;
       other += 2 * other_stride;
       out += 2 * out_stride;
