@@ -189,7 +189,9 @@ def test_depthwise_convolutions_of_any_width_are_exact(channels: int, kernel: in
         assert_same(Engine(program_of(conv)).run({"x": x}, ["y"], threads)["y"], expected)
 
 
-def first_conv(kernel: tuple[int, int], strides: tuple[int, int] = (2, 1), dilation: int = 1) -> tuple[Program, Any]:
+def first_conv(
+    kernel: tuple[int, int] = (5, 3), strides: tuple[int, int] = (2, 1), dilation: int = 1
+) -> tuple[Program, Any]:
     quantize = ir.Quantize("q", "x", "t", AffineParams(0.5, 9, int8), JOURNEY6)
     rng = np.random.default_rng(4)
     w = rng.integers(-128, 128, (20, 3, *kernel)).astype(np.int8)
