@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from halfeven.ops.columns import Panels, Reals, solve
 from halfeven.ptq.in_turn import in_turn
+from halfeven.ptq.rounding.columns import spread_evenly
 from halfeven.ptq.rounding.factor import factored
 from halfeven.ptq.rounding.feedback import Grid, improve, round_with_feedback
 from halfeven.ptq.rounding.scales import SHRINK, by_diagonal, covering, refitted, spread, stored
@@ -24,6 +25,7 @@ FEW_ROWS = 4  # dampings below K / (4 rows) are not tried: with few rows one of 
 SWEEPS = 4
 AROUND = (1.2, 1.1, 0.9, 0.8)  # parts of the scales of blocks, all at once
 REFITS = 3
+ROWS = 128  # of a group, from which a damping is chosen; it is one number for them all
 SMALL = 1 << 18  # numbers in a matrix: of larger ones kernels use all cores, and one at a time is held
 
 
@@ -165,25 +167,27 @@ def round_layer(halves: Halves, layer: LayerWeights, damping: float | None = Non
 def _damping(halves: tuple[Problem, ...], grid: Grid, least: float) -> float | None:
     """That with the least error, in one half, of the codes that the other chose; None where nearest has it.
 
-    From the middle of what is allowed, on to a neighbour for as long as one is better.
+    From the middle of what is allowed, on to a neighbour for as long as one is better; on some of the rows.
     """
     allowed = [d for d in DAMPINGS if d >= least]
+    if not allowed:
+        return None
+    rows = spread_evenly(halves[0].weight.shape[1], ROWS, 0)
+    grid = Grid(grid.scale[:, rows], grid.qmin, grid.qmax)
+    first, second = (half.of_rows(rows) for half in halves)
+    at_once = 2 if first.qq.size <= SMALL else 1
     errors: dict[int, float] = {}
 
     def error(k: int) -> float:
         if k not in errors:
-            at_once = 2 if halves[0].qq.size <= SMALL else 1
-            pairs = (halves[0], halves[1]), (halves[1], halves[0])
-            both_ways = in_turn(lambda pair: _carried_over(*pair, allowed[k], grid), pairs, at_once)
-            errors[k] = sum(both_ways)
+            pairs = (first, second), (second, first)
+            errors[k] = sum(in_turn(lambda pair: _carried_over(*pair, allowed[k], grid), pairs, at_once))
         return errors[k]
 
-    if not allowed:
-        return None
     best = min(FIRST, len(allowed) - 1)
     while (found := min((k for k in (best, best - 1, best + 1) if 0 <= k < len(allowed)), key=error)) != best:
         best = found
-    nearest = sum(float(half.error(grid.scale * grid.nearest(half.weight)).sum()) for half in halves)
+    nearest = sum(float(half.error(grid.scale * grid.nearest(half.weight)).sum()) for half in (first, second))
     return allowed[best] if error(best) < nearest else None
 
 

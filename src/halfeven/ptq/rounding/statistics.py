@@ -116,6 +116,10 @@ class Problem:
         n = max(self.count, 1)
         return np.asarray((self.weight * self.f[..., None, :] - rounded * self.q[..., None, :]).sum(axis=-1) / n)
 
+    def of_rows(self, rows: NDArray[np.int64]) -> Problem:
+        """Of some rows of the weights."""
+        return replace(self, weight=self.weight[:, rows], wdq=self.wdq[:, rows])
+
     def taking(self, other: Problem) -> Problem:
         """Of the samples of both; the matrix of this one becomes that of the result."""
         np.add(self.qq, other.qq, out=self.qq)
