@@ -10,6 +10,7 @@
 #include "bindings/program.h"
 #include "engine/cpu.h"
 #include "kernels/columns/columns.h"
+#include "kernels/difference/difference.h"
 #include "kernels/depthwise/depthwise.h"
 #include "kernels/gemm/dot.h"
 #include "kernels/rows/rows.h"
@@ -44,6 +45,7 @@ std::vector<std::string_view> kernel_names() {
   append_names(names, native::row_kernels);
   append_names(names, native::statistics_kernels);
   append_names(names, native::column_kernels);
+  append_names(names, native::difference_kernels);
   return names;
 }
 

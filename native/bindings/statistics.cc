@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "bindings/arrays.h"
+#include "engine/difference.h"
 
 namespace halfeven::bindings {
 namespace {
@@ -34,6 +35,24 @@ Found gather(const InArray& x, const std::optional<Counts>& counts, int exponent
   return {found.lo, found.hi, found.finite, found.zeros, found.nan, found.inf, found.exponent};
 }
 
+using Sums = std::tuple<std::int64_t, double, double, double, double, double, double>;
+
+Sums difference(const InArray& f, const InArray& other, int isa) {
+  const bool wide = f.dtype() == nb::dtype<double>();
+  if (f.dtype() != other.dtype() || (!wide && f.dtype() != nb::dtype<float>())) {
+    throw nb::type_error("f and other must both hold float32 or float64; convert them first");
+  }
+  const native::Type type = wide ? native::Type::f64 : native::Type::f32;
+  check_size("other", other.size(), f.size());
+  const native::Execution execution = execution_of(isa, 1);
+  native::Difference d;
+  {
+    const nb::gil_scoped_release release;
+    d = native::difference(f.data(), other.data(), type, static_cast<std::int64_t>(f.size()), execution.isa);
+  }
+  return {d.count, d.f_energy, d.e_energy, d.cross, d.f_size, d.e_size, d.e_max};
+}
+
 }  // namespace
 
 void bind_statistics(nb::module_& m) {
@@ -42,6 +61,8 @@ void bind_statistics(nb::module_& m) {
         arg("threads") = 0,
         "Add the finite values of x to counts, whose bins are 2^exponent wide, and return (lo, hi, finite, zeros, nan, "
         "inf, exponent): of x, and of the bins' width from now on.");
+  m.def("difference", &difference, arg("f").noconvert(), arg("other").noconvert(), arg("isa") = -1,
+        "(count, sum f^2, sum e^2, sum f e, sum |f|, sum |e|, max |e|) of e = other - f where f is finite.");
 }
 
 }  // namespace halfeven::bindings

@@ -55,6 +55,9 @@ def requantize(
 def gather(
     x: F32, counts: U32 | None, exponent: int, isa: int = -1, threads: int = 0
 ) -> tuple[float, float, int, int, int, int, int]: ...
+def difference(
+    f: NDArray[Any], other: NDArray[Any], isa: int = -1
+) -> tuple[int, float, float, float, float, float, float]: ...
 
 tile_side: int
 

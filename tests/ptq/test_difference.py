@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from halfeven.ptq.difference import BLOCK, Difference, Measure
+from halfeven.ptq.difference import Difference, Measure
 
 VECTORS = arrays(np.float32, 9, elements=st.floats(-1000, 1000, width=32))
 
@@ -48,7 +48,7 @@ def test_sums_add_over_samples(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: n
 
 
 def test_more_than_one_block() -> None:
-    x = np.random.default_rng(1).normal(size=2 * BLOCK + 5).astype(np.float32)
+    x = np.random.default_rng(1).normal(size=2**16 + 5).astype(np.float32)
     assert Difference.between(x, x + 1).count == x.size
     assert Measure.MSE.of(Difference.between(x, x + 1)) == pytest.approx(1, rel=1e-6)
 

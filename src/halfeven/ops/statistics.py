@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from threading import Lock
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from halfeven import _native
 from halfeven.numerics.affine import as_float32
@@ -13,6 +14,15 @@ from halfeven.ranges import Histogram, MinMax, Statistics
 from halfeven.ranges.histogram import LOWEST_EXPONENT, SIDE
 
 MOST = 2**32 - 1  # values that 32-bit counts hold
+
+
+def difference(f: NDArray[Any], other: NDArray[Any]) -> tuple[int, float, float, float, float, float, float]:
+    """``count``, ``sum f^2``, ``sum e^2``, ``sum f e``, ``sum |f|``, ``sum |e|``, ``max |e|`` where f is finite.
+
+    ``e = other - f``, in float64, of two arrays of one shape; where one is not finite, what sums e is infinite.
+    """
+    dtype = np.float32 if f.dtype == other.dtype == np.float32 else np.float64
+    return _native.difference(np.ascontiguousarray(f, dtype), np.ascontiguousarray(other, dtype))
 
 
 class Gathering:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
-from functools import reduce
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from halfeven.ops.statistics import difference
+
 Array = NDArray[Any]
-BLOCK = 1 << 15  # elements seen at once: their float64 copies stay in the cache
 
 
 @dataclass(frozen=True)
@@ -37,25 +36,7 @@ class Difference:
     @classmethod
     def between(cls, f: Array, other: Array) -> Difference:
         """Of two tensors of one shape."""
-        x, d = f.reshape(-1), other.reshape(-1)
-        parts = (cls._of_block(x[k : k + BLOCK], d[k : k + BLOCK]) for k in range(0, x.size, BLOCK))
-        return reduce(cls.__add__, parts, cls())
-
-    @classmethod
-    def _of_block(cls, f: Array, other: Array) -> Difference:
-        x, e = f.astype(np.float64), other.astype(np.float64)
-        finite = np.isfinite(x)
-        if not finite.all():
-            x, e = x[finite], e[finite]
-        e -= x
-        with np.errstate(invalid="ignore", over="ignore"):
-            f_energy, e_energy, cross = (float(np.einsum("i,i->", a, b)) for a, b in ((x, x), (e, e), (x, e)))
-        if not math.isfinite(e_energy):  # infinite, or NaN
-            return cls(x.size, f_energy, math.inf, 0.0, float(np.abs(x).sum()), math.inf, math.inf)
-        size = np.abs(e, out=e)
-        return cls(
-            x.size, f_energy, e_energy, cross, float(np.abs(x).sum()), float(size.sum()), float(size.max(initial=0.0))
-        )
+        return cls(*difference(f, other))
 
     def __add__(self, other: Difference) -> Difference:
         return Difference(

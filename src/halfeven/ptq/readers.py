@@ -26,6 +26,7 @@ from halfeven.ptq.placement import PlacedBlock
 from halfeven.ptq.segments import tap
 
 Array = np.ndarray
+MOST_KEPT = 1 << 28  # bytes of weights in sessions that are kept for the next sample
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class _Trials:
         firsts = (trials[ks[0]] for ks in self._of_result.values())
         self._readers = Counter(name for t in firsts for name in self._source.inputs(self._nodes_of(t)))
         self._live: dict[str, Array] = {}
+        self._pieces: dict[str, Piece] = {}  # of readers, by result
+        self._room = MOST_KEPT
         self._left = Counter(self._readers)
         self.wanted = {*self._readers, *self._of_result, *self._of_tensor}
         self.found = [[Difference()] * len(trial.params) for trial in trials]
@@ -108,7 +111,7 @@ class _Trials:
 
     def _measure(self, result: str, f: Array) -> None:
         trials = self._of_result[result]
-        piece = self._source.open(self._nodes_of(self._trials[trials[0]]), [result], threads=1)
+        piece = self._piece(result)
         values = {name: self._live[name] for name in piece.inputs}
         for k in trials:
             trial = self._trials[k]
@@ -117,6 +120,17 @@ class _Trials:
             self._left[name] -= 1
             if not self._left[name]:
                 del self._live[name]
+
+    def _piece(self, result: str) -> Piece:
+        """A session takes longer to open than most blocks to run."""
+        if result in self._pieces:
+            return self._pieces[result]
+        nodes = self._nodes_of(self._trials[self._of_result[result][0]])
+        piece, size = self._source.open(nodes, [result], threads=1), self._source.weight_bytes(nodes)
+        if size <= self._room:
+            self._pieces[result] = piece
+            self._room -= size
+        return piece
 
     def _alone(self, array: Array, params: AffineParams) -> Difference:
         return Difference.between(array, self._quantized(array, params))

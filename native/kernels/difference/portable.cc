@@ -1,0 +1,2 @@
+#define HALFEVEN_ISA portable
+#include "kernels/difference/loops.inc"

@@ -1,0 +1,2 @@
+#define HALFEVEN_ISA avx512
+#include "kernels/difference/loops.inc"
