@@ -23,36 +23,67 @@ void store_tile(const double* tile, std::int64_t rows, std::int64_t columns, std
   }
 }
 
-// `panel_of(group, first, scratch)`: columns of b from `first` on, in a panel; `scratch` holds one.
+// Some rows of a in blocks times columns of b, a strip of panels after the other.
+class RowProduct {
+ public:
+  RowProduct(const ColumnKernels& kernel, const double* a, const Chunk& chunk, std::int64_t size)
+      : kernel_(kernel),
+        chunk_(chunk),
+        size_(size),
+        left_(a, chunk, size, size, 0.0, -1.0),  // tiles are subtracted from
+        tiles_(chunk.blocks(), strip * tile_side) {}
+
+  // `panels` with columns [first, ...) of b; `out` is row-major, its first column that at `first`.
+  void run(const std::array<const double*, strip>& panels, std::int64_t columns, std::int64_t stride,
+           double* out) const {
+    const std::int64_t count = std::min(strip, ceil_div(columns, tile_side)), blocks = chunk_.blocks();
+    const auto tile = [&](std::int64_t b, std::int64_t p) { return tiles_[b] + p * tile_size; };
+    for (std::int64_t b = 0; b < blocks; ++b) std::fill_n(tiles_[b], strip * tile_size, 0.0);
+    subtract_strip(
+        kernel_, blocks, count, 0, size_, true, tile, [&](std::int64_t b) { return left_[b]; },
+        [&](std::int64_t p) { return panels[static_cast<std::size_t>(p)]; });
+    for (std::int64_t b = 0; b < blocks; ++b) {
+      for (std::int64_t p = 0; p < count; ++p) {
+        store_tile(tile(b, p), std::min(tile_side, chunk_.rows - b * tile_side),
+                   std::min(tile_side, columns - p * tile_side), stride, out + b * tile_side * stride + p * tile_side);
+      }
+    }
+  }
+
+ private:
+  const ColumnKernels& kernel_;
+  Chunk chunk_;
+  std::int64_t size_;
+  Blocks left_;
+  Blocks tiles_;
+};
+
+// `panel_of(group, first, scratch)`: columns of b from `first` on, in a panel; `scratch` holds one. Few rows are shared
+// out by columns: each part of b is read by one thread.
 template <class Panel>
 void multiply_by(const double* a, const Panel& panel_of, double* out, std::int64_t columns, const Batch& batch,
                  const Execution& execution) {
+  constexpr std::int64_t rows = 16 * tile_side;
   const ColumnKernels& kernel = column_kernels_for(execution);
-  const Batch work{batch.groups, batch.rows, std::max(batch.size, columns)};
-  for_chunks(work, execution, [&](const Chunk& chunk) {
-    const std::int64_t row = chunk.group * batch.rows + chunk.row, blocks = chunk.blocks();
-    const Blocks left(a + row * batch.size, chunk, batch.size, batch.size, 0.0, -1.0);  // tiles are subtracted from
-    const Blocks tiles(blocks, strip * tile_side), scratch(strip, batch.size);
-    for (std::int64_t first = 0; first < columns; first += strip * tile_side) {
-      const std::int64_t panels = std::min(strip, ceil_div(columns - first, tile_side));
-      std::array<const double*, strip> panel{};
-      for (std::int64_t p = 0; p < panels; ++p) {
-        panel[static_cast<std::size_t>(p)] = panel_of(chunk.group, first + p * tile_side, scratch[p]);
+  const std::int64_t chunks = ceil_div(batch.rows, rows), strips = ceil_div(columns, strip * tile_side);
+  const int threads = column_threads(execution, batch.groups * batch.rows * batch.size * columns);
+  const std::int64_t parts = std::min<std::int64_t>(batch.groups * chunks < threads ? threads : 1, strips);
+  auto run = [&](std::int64_t item) {
+    const std::int64_t part = item % parts, first = item / parts % chunks * rows, group = item / parts / chunks;
+    const std::int64_t row = group * batch.rows + first;
+    const Chunk chunk{group, first, std::min(rows, batch.rows - first)};
+    const RowProduct product(kernel, a + row * batch.size, chunk, batch.size);
+    const Blocks scratch(strip, batch.size);
+    for (std::int64_t s = part * strips / parts; s < (part + 1) * strips / parts; ++s) {
+      const std::int64_t column = s * strip * tile_side;
+      std::array<const double*, strip> panels{};
+      for (std::int64_t p = 0; p < strip && column + p * tile_side < columns; ++p) {
+        panels[static_cast<std::size_t>(p)] = panel_of(group, column + p * tile_side, scratch[p]);
       }
-      for (std::int64_t b = 0; b < blocks; ++b) std::fill_n(tiles[b], strip * tile_size, 0.0);
-      const auto tile = [&](std::int64_t b, std::int64_t p) { return tiles[b] + p * tile_size; };
-      subtract_strip(
-          kernel, blocks, panels, 0, batch.size, true, tile, [&](std::int64_t b) { return left[b]; },
-          [&](std::int64_t p) { return panel[static_cast<std::size_t>(p)]; });
-      for (std::int64_t b = 0; b < blocks; ++b) {
-        for (std::int64_t p = 0; p < panels; ++p) {
-          const std::int64_t column = first + p * tile_side, down = b * tile_side;
-          store_tile(tile(b, p), std::min(tile_side, chunk.rows - down), std::min(tile_side, columns - column), columns,
-                     out + (row + down) * columns + column);
-        }
-      }
+      product.run(panels, std::min(strip * tile_side, columns - column), columns, out + row * columns + column);
     }
-  });
+  };
+  parallel_for(batch.groups * chunks * parts, threads, run);
 }
 
 }  // namespace
@@ -77,7 +108,7 @@ void multiply_panels(const double* a, const double* panels, double* out, const B
 
 namespace {
 
-constexpr std::int64_t at_a_time = 512;  // rows whose products are added
+constexpr std::int64_t at_a_time = 1024;  // rows whose products are added
 
 // Rows [first, last) of one side in panels of 16 columns.
 class Panels {
