@@ -108,7 +108,7 @@ void multiply_panels(const double* a, const double* panels, double* out, const B
 
 namespace {
 
-constexpr std::int64_t at_a_time = 1024;  // rows whose products are added
+constexpr std::int64_t at_a_time = 512;  // rows whose products are added
 
 // Rows [first, last) of one side in panels of 16 columns.
 class Panels {
