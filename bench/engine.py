@@ -3,10 +3,11 @@
 All in one process, rounds interleaved, medians compared: what else runs on the machine meets all alike. Read ratios,
 not milliseconds, and only those of an idle machine; ``best`` is the ratio of the fastest rounds. ONNX Runtime's threads
 do not spin between runs. ONNX Runtime has no fast kernels for signed activations on x86, so its integer model is U8S8;
-OpenVINO gets that file, an S8S8 one, and NNCF's. What is not installed is left out and named. Random weights but for
-the last three networks; nothing here speaks of accuracy.
+OpenVINO gets that file, an S8S8 one, and NNCF's. LiteRT runs ResNet-50 and MobileNetV2, built in Keras, in an
+interpreter of its own that has tensorflow-cpu (--litert). What is not installed is left out and named. Random weights
+but for the last three networks; nothing here speaks of accuracy.
 
-    python bench/engine.py [--seconds 2] [--threads 1 2] [--layers] [resnet50 mobilenetv2 vit_s16 ... MODEL.onnx]
+    python bench/engine.py [--seconds 2] [--threads 1 2] [--layers] [--litert PYTHON] [resnet50 ... MODEL.onnx]
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,7 +25,7 @@ import numpy as np
 import onnx
 from memory import resident_growth
 from networks import NETWORKS
-from peers import Feeds, Run, peers, quantized_by_onnxruntime
+from peers import LITERT_NETWORKS, Feeds, Run, litert_run, peers, quantized_by_onnxruntime
 
 import halfeven
 from halfeven import _native
@@ -33,6 +35,7 @@ from halfeven.report.bench.text import layer_rows
 from halfeven.report.bench.timing import Times, interleaved
 
 SAMPLES = 2
+Other = tuple[str, Callable[[], Run]]
 MIB = 1 << 20
 
 
@@ -70,13 +73,18 @@ def read(name: str) -> tuple[onnx.ModelProto, list[Feeds]]:
     return model, [{n: rng.standard_normal(s).astype(np.float32) for n, s in shapes.items()} for _ in range(SAMPLES)]
 
 
-def compare(name: str, threads: list[int], seconds: float, *, layers: bool) -> None:
+def compare(name: str, threads: list[int], seconds: float, litert: str, *, layers: bool) -> None:
     """Print a table for each number of threads, and what was measured once."""
     model, samples = read(name)
     data = {k: np.concatenate([s[k] for s in samples]) for k in samples[0]}
     ours = halfeven.quantize_model(model, data, method="max")
     print(f"\n{Path(name).stem} {samples[0][next(iter(samples[0]))].shape}")
-    found = {count: _one(ours, model, samples, count, seconds) for count in threads}
+    found: dict[int, Benchmark] = {}
+    for count in threads:
+        others = list(peers(model, samples, count))
+        if litert and name in LITERT_NETWORKS:
+            others.append(("litert, xnnpack", partial(litert_run, litert, name, count)))
+        found[count] = _one(ours, others, samples, count, seconds)
     if {1, 2} <= set(found):
         print(f"  1 -> 2 threads: {found[1].own.median_s / found[2].own.median_s:.2f} times as fast")
     _print_planning(ours, samples[0])
@@ -87,9 +95,9 @@ def compare(name: str, threads: list[int], seconds: float, *, layers: bool) -> N
 
 
 def _one(
-    ours: halfeven.QuantizedModel, model: onnx.ModelProto, samples: list[Feeds], threads: int, seconds: float
+    ours: halfeven.QuantizedModel, others: list[Other], samples: list[Feeds], threads: int, seconds: float
 ) -> Benchmark:
-    opened = ((name, _opened(name, make)) for name, make in peers(model, samples, threads))
+    opened = ((name, _opened(name, make)) for name, make in others)
     runs = {name: run for name, run in opened if run is not None}
     own = benchmark(ours.program, b"", samples[0], threads=threads, seconds=0)
     wanted = [p.name for p in ours.outputs]
@@ -154,14 +162,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of timing for each engine")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--layers", action="store_true", help="also the slowest layers")
+    parser.add_argument("--litert", default="", metavar="PYTHON", help="an interpreter with tensorflow-cpu")
     arguments = parser.parse_args()
     print(f"load average {os.getloadavg()[0]:.1f}: more than a tenth of the cores makes the numbers below noise")
     for package in ("openvino", "nncf"):
         if not find_spec(package):
             print(f"{package} is not installed: pip install {package}")
+    if not arguments.litert:
+        print("LiteRT is left out: --litert PYTHON, an interpreter with tensorflow-cpu")
     print(f"instruction set {_native.active_isa()}")
     for name in arguments.models:
-        compare(name, arguments.threads, arguments.seconds, layers=arguments.layers)
+        compare(name, arguments.threads, arguments.seconds, arguments.litert, layers=arguments.layers)
 
 
 if __name__ == "__main__":

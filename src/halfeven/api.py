@@ -272,6 +272,7 @@ class QuantizedModel:
         threads: int | None = None,
         against: Sequence[str] = (),
         seconds: float = 3.0,
+        batch: int = 0,
     ) -> Benchmark:
         """Measure this model in the native engine on this machine, and the same file in other runtimes.
 
@@ -281,6 +282,7 @@ class QuantizedModel:
         threads : of every engine, None for every core.
         against : "onnxruntime", "openvino" or both.
         seconds : of timing, about, for each engine.
+        batch : also so many samples at once, those of ``feeds`` over and over; 0 for none.
 
         Raises
         ------
@@ -297,9 +299,10 @@ class QuantizedModel:
         if feeds is None:
             feeds = noise(self.inputs, {name: tuple(shape) for name, shape in (shapes or {}).items()})
         values = self._real_inputs(feeds, counted=True)
-        return benchmark(
-            self.program, to_bytes(self._graph), values, threads=threads or 0, against=against, seconds=seconds
-        )
+        if batch < 0:
+            raise ParameterError(f"batch is {batch}: a number of samples was expected, or 0 for none")
+        options: dict[str, Any] = {"threads": threads or 0, "against": against, "seconds": seconds, "batch": batch}
+        return benchmark(self.program, to_bytes(self._graph), values, **options)
 
     def _named(self, feeds: Mapping[str, Any]) -> tuple[Port, ...]:
         names = [p.name for p in self.inputs]

@@ -13,7 +13,15 @@ from halfeven.cli import console
 from halfeven.cli.options import Debug, ModelPath, Profile, Threads
 from halfeven.cli.run import read_npz
 from halfeven.errors import ParameterError
-from halfeven.report.bench.text import ENGINE_COLUMNS, LAYER_COLUMNS, engine_rows, layer_rows, summary_lines
+from halfeven.report.bench.text import (
+    BATCH_COLUMNS,
+    ENGINE_COLUMNS,
+    LAYER_COLUMNS,
+    batch_rows,
+    engine_rows,
+    layer_rows,
+    summary_lines,
+)
 
 BUSY = 0.2  # of the cores
 
@@ -28,6 +36,7 @@ def command(
     shape: Annotated[
         list[str] | None, typer.Option(metavar="NAME=1x3x224x224", help="Shape of an input with free sizes.")
     ] = None,
+    batch: Annotated[int, typer.Option(min=0, help="Also so many samples at once.", show_default=False)] = 0,
     layers: Annotated[int, typer.Option(min=0, help="So many of the slowest layers.")] = 15,
     seconds: Annotated[float, typer.Option(min=0.0, help="Of timing, about, for each engine.")] = 3.0,
     profile: Profile = None,
@@ -40,11 +49,13 @@ def command(
         raise ParameterError("--input has its own shapes: give it or --shape, not both")
     loaded = api.load(model, profile)
     feeds = None if inputs is None else read_npz(inputs)
-    found = loaded.bench(feeds, shapes=shapes, threads=threads, against=names, seconds=seconds)
+    found = loaded.bench(feeds, shapes=shapes, threads=threads, against=names, seconds=seconds, batch=batch)
     out = console.out()
     for line in (f"{model}", *summary_lines(found)):
         out.print(line)
     _print(f"one run, {len(found.own.rounds_s)} rounds", ENGINE_COLUMNS, engine_rows(found))
+    if found.batch:
+        _print(f"{found.batch.samples} samples at once", BATCH_COLUMNS, batch_rows(found.batch))
     if layers:
         _print("slowest layers", LAYER_COLUMNS, layer_rows(found, layers))
     _warn_if_busy()

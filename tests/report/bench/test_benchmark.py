@@ -21,7 +21,7 @@ from halfeven.cli import app
 from halfeven.errors import DataError, HalfevenError, ParameterError, ResourceError, UnavailableError
 from halfeven.interop.unsigned import unsigned_activations
 from halfeven.report.bench.peers import open_peers
-from halfeven.report.bench.text import engine_rows, layer_rows, summary_lines
+from halfeven.report.bench.text import batch_rows, engine_rows, layer_rows, summary_lines
 from halfeven.report.bench.timing import LEAST_ROUNDS, interleaved
 
 
@@ -135,3 +135,33 @@ def test_the_peak_is_above_what_any_layer_does() -> None:
             assert _native.peak_operations_per_second(k, 1) > 1e8
     with pytest.raises(ValueError, match="threads"):
         _native.peak_operations_per_second(-1, -1)
+
+
+def test_a_batch_is_timed_both_ways_and_in_peers(model: halfeven.QuantizedModel, tmp_path: Path) -> None:
+    found = model.bench(threads=2, against=["onnxruntime"], seconds=0, batch=3)
+    assert found.samples == 1
+    assert found.batch is not None
+    assert found.batch.samples == 3
+    ours = {"halfeven", "halfeven, one by one"}
+    peers = {"onnxruntime", "onnxruntime, unsigned activations"}
+    assert set(found.batch.times) == ours | peers
+    for name in ours | peers:
+        assert found.batch.samples_per_second(name) == 3 / found.batch.times[name].median_s
+    assert [row[-1] == "" for row in batch_rows(found.batch)] == [True, False, False, False]
+    assert model.bench(threads=1, seconds=0).batch is None
+    model.save(tmp_path / "m.onnx")
+    done = CliRunner().invoke(app, ["bench", str(tmp_path / "m.onnx"), "--batch", "2", "--seconds", "0"])
+    assert "2 samples at once" in done.output
+    with pytest.raises(ParameterError, match="batch is -1"):
+        model.bench(batch=-1)
+
+
+def test_peers_that_take_no_batch_run_its_samples_one_by_one() -> None:
+    net = cnn()
+    net.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    found = halfeven.quantize_model(net, {"image": images(4)}).bench(against=["onnxruntime"], seconds=0, batch=2)
+    assert found.batch is not None
+    assert set(found.batch.times) - {"halfeven", "halfeven, one by one"} == {
+        "onnxruntime, one by one",
+        "onnxruntime, unsigned activations, one by one",
+    }

@@ -13,12 +13,13 @@ from halfeven.errors import ParameterError
 from halfeven.execute.engine import Engine
 from halfeven.execute.threads import default_threads
 from halfeven.ir.program import Program
+from halfeven.report.bench.batch import OURS, Batch, measure_batch
 from halfeven.report.bench.layers import OPERATIONS_A_MAC, LayerTime, layer_times
 from halfeven.report.bench.peers import open_peers
 from halfeven.report.bench.timing import Times, interleaved
 
 Array = NDArray[Any]
-OURS = "halfeven"
+__all__ = ["OURS", "Benchmark", "Footprint", "benchmark"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Benchmark:
     samples : of a run, the size of the first axis.
     peak : integer operations a second on registers alone, in the same process.
     layers : where the time of our run goes, in order.
+    batch : many samples at once, where that was asked for.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -61,6 +63,7 @@ class Benchmark:
     peak: float
     layers: tuple[LayerTime, ...]
     footprint: Footprint
+    batch: Batch | None = None
 
     @property
     def own(self) -> Times:
@@ -90,6 +93,7 @@ def benchmark(
     threads: int = 0,
     against: Sequence[str] = (),
     seconds: float = 3.0,
+    batch: int = 0,
 ) -> Benchmark:
     """Measure a program, and ``model``, the ONNX file that it means, in the peers ``against``.
 
@@ -97,6 +101,7 @@ def benchmark(
     ----------
     threads : of every engine; 0 for every core.
     seconds : of timing, about, for each engine.
+    batch : also so many samples at once.
     """
     if empty := next((name for name, a in feeds.items() if not a.size), None):
         raise ParameterError(f"input '{empty}' has shape {feeds[empty].shape}, which is nothing to time: give a sample")
@@ -119,4 +124,7 @@ def benchmark(
             max((s.plan.arena_bytes for s in stages), default=0),
             sum(s.plan.table_bytes for s in stages),
         ),
+        measure_batch(engine, model, feeds, wanted, samples=batch, threads=count, against=against, seconds=seconds)
+        if batch
+        else None,
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from halfeven.report.bench.benchmark import OURS, Benchmark
+from halfeven.report.bench.batch import OURS, Batch
+from halfeven.report.bench.benchmark import Benchmark
 from halfeven.report.bench.layers import LayerTime
+from halfeven.report.bench.timing import Times
 
 ENGINE_COLUMNS = ("engine", "median", "best", "samples/s", "halfeven / it", "best / best")
+BATCH_COLUMNS = ("engine", "batch", "a sample", "samples/s", "halfeven / it")
 LAYER_COLUMNS = ("layer", "", "time", "share", "MMACs", "GOPS", "of peak")
 
 
@@ -21,6 +24,18 @@ def _engine_row(found: Benchmark, name: str) -> tuple[str, ...]:
     ratios = ("", "") if name == OURS else (f"{found.ratio(name):.2f}", f"{found.own.best_s / times.best_s:.2f}")
     speed = found.samples / times.median_s
     return name, milliseconds(times.median_s), milliseconds(times.best_s), f"{speed:.1f}", *ratios
+
+
+def batch_rows(batch: Batch) -> list[tuple[str, ...]]:
+    """One row an engine."""
+    return [_batch_row(batch, name, times) for name, times in batch.times.items()]
+
+
+def _batch_row(batch: Batch, name: str, times: Times) -> tuple[str, ...]:
+    spent = times.median_s
+    ratio = "" if name == OURS else f"{batch.times[OURS].median_s / spent:.2f}"
+    each = milliseconds(spent / batch.samples)
+    return name, milliseconds(spent), each, f"{batch.samples_per_second(name):.1f}", ratio
 
 
 def layer_rows(found: Benchmark, most: int) -> list[tuple[str, ...]]:
