@@ -126,7 +126,7 @@ def command(
         check_place(save_config)
     limits = dict(zip(OPTIONS, (min_sqnr, min_cosine, max_wide, max_bytes), strict=True))
     search = _search(limits, time_limit, save_config)
-    with console.progress("calibrating") as progress:
+    with console.progress("cleaning up") as progress:
         quantized = api.quantize_model(
             model,
             data,

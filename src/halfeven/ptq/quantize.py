@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "PtqResult", "TensorRange", "plan_quantization", "quantize"]
 
+PERCENT = 100
 COMPARED = 4  # samples on which the cleaned model is compared with the original
 
 
@@ -110,8 +111,9 @@ def quantize(
     data : samples, in any form of :func:`halfeven.ptq.data.samples`.
     profile : the arithmetic that the model is made for; the file names it.
     progress : called with (samples done, their number or None); samples on which ranges are compared count again, and
-        so does each product of each algorithm that looks at it. If it has a method ``state``, that is called with the
-        :class:`~halfeven.ptq.memory.CalibrationMemory` before calibration begins.
+        so does each product of each algorithm that looks at it. If it has a method ``begin``, that is called with the
+        name of each part, and counts are of that part alone (percents where its things take unequally long). If it has
+        a method ``state``, that is called with the :class:`~halfeven.ptq.memory.CalibrationMemory` before calibration.
     options : see :class:`~halfeven.ptq.options.Options`.
 
     Raises
@@ -218,7 +220,8 @@ class Calibrated:
         """The quantized model, by the plan that was asked for or another one; ``tick`` counts what algorithms do."""
         plan = self.plan if plan is None else plan
         first, ranges = self.draft(plan)
-        draft, refined = refine(plan.algorithms, first, self.seen.kept, tick or self.seen.count.tick)
+        told = (self.seen.count.tick, self.seen.count) if tick is None else (tick, None)
+        draft, refined = refine(plan.algorithms, first, self.seen.kept, *told)
         reports = (*self.rewrites, *refined)
         exposed = self._exposed(self.write(draft, reports), plan)
         remarks = remarks_on(ranges, plan.placement.products, draft.arrays, self.seen.samples)
@@ -269,16 +272,31 @@ def _error_on(
 
 
 class _Count:
-    """What is done of what there is to do; ``known``: the number of samples, where it is known."""
+    """What is done of what there is to do; ``known``: the number of samples, where it is known.
+
+    A listener that has a method ``begin`` is told of each part by its name, and what is done of that part; any other
+    gets one count of everything.
+    """
 
     def __init__(self, progress: Progress | None, known: int | None) -> None:
-        self._progress, self._known = progress, known
+        self._progress, self.known = progress, known
         self._done, self._total = 0, known
+        self._begin: Callable[[str], object] | None = getattr(progress, "begin", None)
+        self._works: list[float] | None = None  # of the part, up to each of its things
 
     def plan(self, again: int, other: int) -> None:
         """Of the samples ``again`` are looked at twice at most; ``other`` is work that is not samples."""
-        if self._known is not None:
-            self._total = self._known + min(self._known, again) + other
+        if self.known is not None and self._begin is None:
+            self._total = self.known + min(self.known, again) + other
+
+    def part(self, label: str, works: Sequence[float] | None) -> None:
+        """One begins, with so many things to do: how long each takes beside the others; None where that is unknown."""
+        if self._begin is not None:
+            self._begin(label)
+            self._done, self._works = 0, None
+            self._total = None if works is None else len(works)
+            if works and min(works) != max(works):
+                self._works, self._total = list(accumulate(works)), PERCENT
 
     def state(self, memory: CalibrationMemory) -> None:
         """Say what is about to be needed, to a caller who listens."""
@@ -288,13 +306,23 @@ class _Count:
 
     def end(self) -> None:
         """Nothing more is told: what follows is counted elsewhere."""
-        self._progress = None
+        self._progress, self._begin = None, None
 
     def tick(self, *_done: object) -> None:
         """One more."""
         self._done += 1
         if self._progress is not None:
-            self._progress(self._done, self._total)
+            self._progress(self._so_far(), self._total)
+
+    def step(self, *_done: object) -> None:
+        """One more of a part that a single count does without."""
+        if self._begin is not None:
+            self.tick()
+
+    def _so_far(self) -> int:
+        if not self._works:
+            return self._done
+        return round(PERCENT * self._works[min(self._done, len(self._works)) - 1] / self._works[-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,6 +348,7 @@ def _see(
     tensors, kind = {*plan.placement.observed, *softmax}, plan.choice.statistics
     memory = _memory(cleaned.model, tensors, kind, first, keeper)
     count.state(memory)
+    count.part("calibrating", None if count.known is None else [1.0] * count.known)
     seen, found = calibrate(
         cleaned.model, tensors, keeper.watch(chain(first, rest)), count.tick, kind=kind, softmax=softmax
     )
@@ -345,6 +374,8 @@ def _samples_of(choice: RangeChoice) -> int:
 
 def _ranges(cleaned: CleanUp, plan: Plan, seen: Seen, profile: Profile) -> tuple[TensorRange, ...]:
     choice, kept = plan.choice, seen.kept[: _samples_of(plan.choice)]
+    if kept:
+        seen.count.part("comparing ranges", [1.0] * len(kept))
     measured_on = Float(cleaned.model, plan.placement, kept, profile, seen.count.tick)
     if not isinstance(choice, BestModel):
         return choose_scales(plan.types.scales, seen.statistics, choice, measured_on)

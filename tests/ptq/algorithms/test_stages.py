@@ -273,6 +273,42 @@ def test_progress_counts_the_products(build: Build) -> None:
     assert calls == [(k + 1, 24 + 2 * 2) for k in range(24 + 2 * 2)]
 
 
+class Listener:
+    """What is told, part by part."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[str, list[tuple[int, int | None]]]] = []
+
+    def begin(self, label: str) -> None:
+        """Another part."""
+        self.parts.append((label, []))
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """So much of it."""
+        self.parts[-1][1].append((done, total))
+
+
+def test_a_listener_to_parts_is_told_of_each(build: Build) -> None:
+    told = Listener()
+    made(build, Down(), Shift(), progress=told)
+    counts = {label: [(k + 1, n) for k in range(n)] for label, n in (("calibrating", 24), ("down", 2), ("shift", 2))}
+    assert [label for label, _ in told.parts] == [
+        *("calibrating", "comparing ranges", "comparing outputs", "down", "comparing outputs", "shift"),
+        "comparing outputs",
+    ]
+    for label, seen in told.parts:
+        assert seen == counts.get(label, [(k + 1, len(seen)) for k in range(len(seen))])
+        assert seen
+
+
+def test_parts_whose_things_take_unequally_long_are_counted_in_percent(build: Build) -> None:
+    told = Listener()
+    made(build, SecondOrderRounding(), progress=told)
+    (seen,) = (seen for label, seen in told.parts if label == "second order rounding")
+    assert [total for _, total in seen] == [100, 100]
+    assert 0 < seen[0][0] < seen[1][0] == 100
+
+
 def test_a_plan_shows_the_algorithms(build: Build) -> None:
     _, plan = plan_quantization(build(GRAPH, **ARRAYS), algorithms=[Down(), Scaled()])
     assert "algorithms: scaled(factor=2.0, back=True, samples=6), down(samples=3)" in str(plan).splitlines()

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import onnx_ir as ir
 
 from halfeven import interop
 from halfeven.errors import HalfevenError
 from halfeven.ptq.algorithms.report import AlgorithmReport, options_of
-from halfeven.ptq.algorithms.stages import Algorithm, BiasCorrecting, Error, FloatRewrite, Refined, Tick, WeightRounding
+from halfeven.ptq.algorithms.stages import (
+    Algorithm,
+    BiasCorrecting,
+    Error,
+    FloatRewrite,
+    Parts,
+    Refined,
+    Tick,
+    Uneven,
+    WeightRounding,
+)
 from halfeven.ptq.algorithms.walk import fitting
 from halfeven.ptq.best_model import output_errors
 from halfeven.ptq.difference import Measure
@@ -69,12 +80,16 @@ def rewrite(
 
 
 def refine(
-    algorithms: Sequence[Algorithm], draft: Draft, samples: Sequence[Sample], tick: Tick
+    algorithms: Sequence[Algorithm],
+    draft: Draft,
+    samples: Sequence[Sample],
+    tick: Tick,
+    parts: Parts | None = None,
 ) -> tuple[Draft, tuple[AlgorithmReport, ...]]:
     """The draft after every :class:`WeightRounding`, then every :class:`BiasCorrecting`.
 
     A step stays only if the integer program's outputs come half a decibel nearer to the float model's on samples that
-    are held back: no algorithm sees them.
+    are held back: no algorithm sees them. ``parts`` is told what goes on: each algorithm, and each look at its result.
     """
     steps = [(a, step) for a in algorithms if (step := _step(a)) is not None]
     if not steps:
@@ -85,10 +100,12 @@ def refine(
         for _ in range(len(steps) * len(draft.placement.products)):
             tick()
         return draft, tuple(AlgorithmReport(a.name, options_of(a), (), (why_not,)) for a, _ in steps)
-    error, reports = _error(draft, judges), []
+    error, reports = _error(draft, judges, parts), []
     for algorithm, step in steps:
+        if parts is not None:
+            parts.part(algorithm.name.replace("-", " "), _works(algorithm, draft))
         found, given = _acted(step, draft, taught[: algorithm.samples], tick)
-        after = error if found.draft is draft else _error(found.draft, judges)
+        after = error if found.draft is draft else _error(found.draft, judges, parts)
         undone = found.draft is not draft and not after <= error * ENOUGH
         left = (*found.left, *([NO_NEARER] if undone else []))
         changes = () if undone else found.changes
@@ -132,8 +149,17 @@ def _too_few(samples: Sequence[Sample]) -> str:
     return f"{PER_JUDGE} or more different samples were expected, one of which judges, and there are {len(samples)}"
 
 
-def _error(draft: Draft, judges: Sequence[Sample]) -> float:
-    return output_errors(draft.model, [draft.write()], judges, draft.profile, Measure.SQNR)[0]
+def _works(algorithm: Algorithm, draft: Draft) -> Sequence[float]:
+    """Of each product beside the others."""
+    return algorithm.works(draft) if isinstance(algorithm, Uneven) else [1.0] * len(draft.placement.products)
+
+
+def _error(draft: Draft, judges: Sequence[Sample], parts: Parts | None) -> float:
+    measure = partial(output_errors, draft.model, [draft.write()], judges, draft.profile, Measure.SQNR)
+    if parts is None:
+        return measure()[0]
+    parts.part("comparing outputs", [1.0] * len(judges))
+    return measure(parts.step)[0]
 
 
 def _step(algorithm: Algorithm) -> Callable[[Draft, Sequence[Sample], Tick], Refined] | None:

@@ -36,6 +36,7 @@ MOST_MOMENTS = 5120**2  # numbers in a layer's matrix of moments; three such mat
 MOST_ROWS = 1 << 12  # of a layer's inputs that moments are taken from, or ROWS_A_COLUMN for each column if that is more
 ROWS_A_COLUMN = 4
 GATHERED = 1 << 21  # numbers that are gathered before moments are taken
+RUN_S, PRODUCTS_A_S = 0.3, 5e10  # of a layer: its runs, and multiplications of its rounding a second
 GOLDEN = 40_503  # where the rows of one sample begin after those of another: 2^16 / golden ratio
 FRACTION = 8  # bits below 1 that are kept of float inputs in steps of 8-bit codes; of wider codes none
 
@@ -74,6 +75,11 @@ class SecondOrderRounding:
             tick()
         return Refined(walk.draft, tuple(changes), tuple(left))
 
+    def works(self, draft: Draft) -> Sequence[float]:
+        """About the seconds that each product takes, in the order of the walk."""
+        place = {str(node.name): k for k, node in enumerate(draft.model.graph)}
+        return [_seconds(draft, product) for product in sorted(draft.placement.products, key=lambda p: place[p.node])]
+
     def _round(self, draft: Draft, layer: Layer) -> tuple[Draft, Change]:
         product, old = layer.product, layer.weight(draft)
         if sum(p.weight == product.weight for p in draft.placement.products) > 1:
@@ -96,6 +102,15 @@ class SecondOrderRounding:
         if errors[1] >= errors[0]:
             raise _Left(f"other codes bring its result no nearer ({errors[1]:.3g} of its energy, not {errors[0]:.3g})")
         return made, Change(product.node, _words(old, weight, rounded), *errors)
+
+
+def _seconds(draft: Draft, product: Product) -> float:
+    """Measured on two cores: runs take what they take; then factors grow with K^3, codes with rows times K^2."""
+    matrix = weight_matrix(draft, product)
+    if isinstance(matrix, str) or matrix.moments > MOST_MOMENTS:
+        return RUN_S
+    k = matrix.columns
+    return RUN_S + (matrix.group * k**2 * (2.5 * k + MOST_ROWS) + 30 * matrix.channels * k**2) / PRODUCTS_A_S
 
 
 class _Left(Exception):  # noqa: N818  a decision, not an error

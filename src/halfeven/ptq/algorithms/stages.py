@@ -16,6 +16,16 @@ Tick: TypeAlias = Callable[[], object]
 """Called once for each product of the placement, whether it was changed or not: progress."""
 
 
+class Parts(Protocol):
+    """A listener to parts of a long work, each with a name and a measure of its own."""
+
+    def part(self, label: str, works: Sequence[float]) -> object:
+        """One begins, with so many things to do; ``works``: how long each takes beside the others."""
+
+    def step(self, *_done: object) -> object:
+        """One of the things of this part is done, where no :data:`Tick` says so."""
+
+
 Error: TypeAlias = Callable[[ir.Model], float]
 """How far a float model's integer program is from it at the outputs: ``sum e^2 / sum f^2``, summed over outputs."""
 
@@ -81,6 +91,14 @@ class BiasCorrecting(_Named, Protocol):
 
     def correct_biases(self, draft: Draft, samples: Sequence[Sample], tick: Tick) -> Refined:
         """A draft with other biases. ``samples``: a draw that the data fix."""
+
+
+@runtime_checkable
+class Uneven(Protocol):
+    """An algorithm that takes much longer for some products than for others."""
+
+    def works(self, draft: Draft) -> Sequence[float]:
+        """How long each product takes, beside the others, in the order of the ticks."""
 
 
 Algorithm: TypeAlias = FloatRewrite | WeightRounding | BiasCorrecting
