@@ -9,7 +9,8 @@ import onnx_ir as ir
 import pytest
 
 from halfeven.ptq import memory, segments
-from halfeven.ptq.memory import CalibrationMemory, calibration_memory
+from halfeven.ptq.algorithms import walk
+from halfeven.ptq.memory import CalibrationMemory, RefiningMemory, calibration_memory, refining_memory
 from halfeven.ptq.quantize import quantize
 from halfeven.ranges import Histogram, MinMax
 
@@ -77,6 +78,33 @@ def test_quantize_says_it_before_the_first_sample_runs(cleaned: Cleaned) -> None
     assert said[0].shapes == {"x": (1, 1000)}
     assert said[0].kept == 8 * ROW
     assert said[1] == 1
+
+
+def test_algorithms_say_what_they_take(cleaned: Cleaned) -> None:
+    w = np.random.default_rng(0).normal(size=(1000, 8)).astype(np.float32)
+    model = cleaned("g (float[N,1000] x) => (float[N,8] y) { y = MatMul(x, w) }", w=w)
+    live = ROW + 32
+    found = refining_memory(model, {"x": (1, 1000)}, [(w.shape, 1, 1)], {"a": 5, "b": 7})
+    assert found == RefiningMemory(3 * 7 * live, 2 * w.nbytes, 8 * (3 * 1000**2 + 10 * w.size), ("a", "b"))
+    assert str(found).startswith(
+        "a and b then take about 25 MB more: tensors of samples 85 KB, weights 64 KB, matrices"
+    )
+    many = refining_memory(model, {"x": (1, 1000)}, [], {"a": 10**9})
+    assert (many.tensors, many.matrices) == (walk.MOST_HELD, 0)
+    said: list[object] = []
+
+    class Listener:
+        def __call__(self, *_done: int | None) -> None:
+            """Nothing to note."""
+
+        def state(self, found: object) -> None:
+            said.append(found)
+
+    data = np.random.default_rng(1).normal(size=(6, 1000)).astype(np.float32)
+    quantize(ir.to_proto(model), data, progress=Listener())
+    assert said[1] == refining_memory(
+        model, {"x": (1, 1000)}, [(w.shape, 1, 1)], {"second-order-rounding": 64, "bias-correction": 32}
+    )
 
 
 def test_small_sizes_are_not_rounded_to_nothing() -> None:

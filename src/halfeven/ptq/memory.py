@@ -10,6 +10,8 @@ import onnx
 import onnx_ir as ir
 
 from halfeven.interop.structure import reads
+from halfeven.ptq.algorithms.second_order import layer_bytes
+from halfeven.ptq.algorithms.walk import COPIES, MOST_HELD
 from halfeven.ptq.calibrate import runs_at_once
 from halfeven.ptq.pieces import Source
 from halfeven.ptq.segments import pieces_of
@@ -58,6 +60,57 @@ class CalibrationMemory:
             f"sessions {_size(self.sessions)}, statistics {_size(self.statistics)}, kept samples "
             f"{_size(self.kept)}{lower}"
         )
+
+
+@dataclass(frozen=True)
+class RefiningMemory:
+    """Bytes that algorithms on codes take beside what the process holds, once calibration is over; for any data.
+
+    Attributes
+    ----------
+    tensors : of both runs of the samples that are walked through. weights : in sessions of single blocks, and once more
+        where outputs are compared. matrices : of the widest layer that is rounded, and its weights in float64.
+    names : of the algorithms.
+    """
+
+    tensors: int
+    weights: int
+    matrices: int
+    names: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.tensors + self.weights + self.matrices
+
+    def __str__(self) -> str:
+        return (
+            f"{' and '.join(self.names)} then take about {_size(self.total)} more: tensors of samples "
+            f"{_size(self.tensors)}, weights {_size(self.weights)}, matrices of one layer {_size(self.matrices)}"
+        )
+
+
+def refining_memory(
+    model: ir.Model, shapes: Shapes, products: Sequence[tuple[Sequence[int], int, int]], samples: Mapping[str, int]
+) -> RefiningMemory:
+    """What weight rounding and bias correction take.
+
+    Parameters
+    ----------
+    products : shape of the weight, its axis of channels and its groups, of each that is rounded by second order.
+    samples : on how many each algorithm looks, by its name.
+    """
+    source = Source(model)
+    sizes = _sizes(source.shaped(shapes))
+    one_by_one = [[node] for node in source.nodes]
+    made = frozenset(name for node in source.nodes for name in node.output if name)
+    live = max(_live(one_by_one, made, sizes), default=0)
+    return RefiningMemory(
+        tensors=max(min(MOST_HELD, COPIES * live * max(samples.values())), COPIES * live),
+        weights=2 * source.weight_bytes(source.nodes),
+        matrices=max((layer_bytes(*product) for product in products), default=0),
+        names=tuple(samples),
+    )
 
 
 def calibration_memory(

@@ -22,6 +22,7 @@ from halfeven.numerics.profile import JOURNEY6, Profile, get_profile
 from halfeven.ptq.activations import Activations
 from halfeven.ptq.algorithms.apply import MOST_JUDGES, refine, rewrite
 from halfeven.ptq.algorithms.report import AlgorithmReport, provenance
+from halfeven.ptq.algorithms.second_order import SecondOrderRounding
 from halfeven.ptq.algorithms.stages import BiasCorrecting, Error, FloatRewrite, Tick, WeightRounding
 from halfeven.ptq.best_model import nearest_model, output_errors
 from halfeven.ptq.boundary import Edge
@@ -35,9 +36,9 @@ from halfeven.ptq.difference import Measure
 from halfeven.ptq.draft import Draft
 from halfeven.ptq.keep import Keeper, Sample, bytes_of
 from halfeven.ptq.masks import softmax_reads
-from halfeven.ptq.memory import CalibrationMemory, calibration_memory
+from halfeven.ptq.memory import CalibrationMemory, RefiningMemory, calibration_memory, refining_memory
 from halfeven.ptq.options import Options, again
-from halfeven.ptq.placement import Placement
+from halfeven.ptq.placement import Placement, Product
 from halfeven.ptq.plan import Plan, make_plan
 from halfeven.ptq.remarks import remarks_on
 from halfeven.ptq.weights import Widened
@@ -298,7 +299,7 @@ class _Count:
             if works and min(works) != max(works):
                 self._works, self._total = list(accumulate(works)), PERCENT
 
-    def state(self, memory: CalibrationMemory) -> None:
+    def state(self, memory: CalibrationMemory | RefiningMemory) -> None:
         """Say what is about to be needed, to a caller who listens."""
         tell = getattr(self._progress, "state", None)
         if tell is not None:
@@ -348,6 +349,8 @@ def _see(
     tensors, kind = {*plan.placement.observed, *softmax}, plan.choice.statistics
     memory = _memory(cleaned.model, tensors, kind, first, keeper)
     count.state(memory)
+    if refining and plan.placement.products:
+        count.state(_refining_memory(cleaned.model, plan.placement.products, memory.shapes, refining))
     count.part("calibrating", None if count.known is None else [1.0] * count.known)
     seen, found = calibrate(
         cleaned.model, tensors, keeper.watch(chain(first, rest)), count.tick, kind=kind, softmax=softmax
@@ -366,6 +369,22 @@ def _memory(
     largest = max(first, key=bytes_of)
     shapes = {name: array.shape for name, array in largest.items()}
     return calibration_memory(model, tensors, shapes, kind=kind, kept_bytes=keeper.expected_bytes(largest))
+
+
+def _refining_memory(
+    model: ir.Model,
+    products: Sequence[Product],
+    shapes: Mapping[str, Sequence[int]],
+    refining: Sequence[WeightRounding | BiasCorrecting],
+) -> RefiningMemory:
+    nodes, weights = {str(node.name): node for node in model.graph}, model.graph.initializers
+    rounded = any(isinstance(a, SecondOrderRounding) for a in refining)
+    found = [
+        (weights[p.weight].shape.numpy(), p.axis, nodes[p.node].attributes.get_int("group", 1))
+        for p in products
+        if rounded and p.weight in weights
+    ]
+    return refining_memory(model, shapes, found, {a.name: a.samples for a in refining})
 
 
 def _samples_of(choice: RangeChoice) -> int:

@@ -5,6 +5,7 @@ Source: docs/math/weight-rounding.md. Frantar et al. 2022 (GPTQ, OBQ); Li et al.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -36,6 +37,7 @@ MOST_MOMENTS = 5120**2  # numbers in a layer's matrix of moments; three such mat
 MOST_ROWS = 1 << 12  # of a layer's inputs that moments are taken from, or ROWS_A_COLUMN for each column if that is more
 ROWS_A_COLUMN = 4
 GATHERED = 1 << 21  # numbers that are gathered before moments are taken
+MATRICES, FORMS, REAL_BYTES = 3, 10, 8  # that are held at once, of moments and of weights, in float64
 RUN_S, PRODUCTS_A_S = 0.3, 5e10  # of a layer: its runs, and multiplications of its rounding a second
 GOLDEN = 40_503  # where the rows of one sample begin after those of another: 2^16 / golden ratio
 FRACTION = 8  # bits below 1 that are kept of float inputs in steps of 8-bit codes; of wider codes none
@@ -111,6 +113,13 @@ def _seconds(draft: Draft, product: Product) -> float:
         return RUN_S
     k = matrix.columns
     return RUN_S + (matrix.group * k**2 * (2.5 * k + MOST_ROWS) + 30 * matrix.channels * k**2) / PRODUCTS_A_S
+
+
+def layer_bytes(shape: Sequence[int], axis: int, group: int) -> int:
+    """What the rounding of a weight holds: three matrices of moments, and its numbers in a few forms."""
+    matrix = WeightMatrix(tuple(shape), group, None, axis)
+    moments = matrix.moments if matrix.moments <= MOST_MOMENTS else 0
+    return REAL_BYTES * (MATRICES * moments + FORMS * math.prod(shape))
 
 
 class _Left(Exception):  # noqa: N818  a decision, not an error
