@@ -415,9 +415,9 @@ def quantize_model(
 
 def plan_quantization(model: str | os.PathLike[str] | onnx.ModelProto, **options: Unpack[Options]) -> Plan:
     """What :func:`quantize_model` would do, before any data: print it to see every node's setting and its source."""
-    from halfeven.ptq.quantize import plan_quantization as plan  # noqa: PLC0415
+    from halfeven.ptq.quantize import described_plan  # noqa: PLC0415
 
-    return plan(model, **options)[1]
+    return described_plan(model, **options)
 
 
 def load(

@@ -50,6 +50,10 @@ def test_print_config_shows_each_node_and_needs_no_data(
         == 0
     )
     said = capsys.readouterr()
+    memory = [line for line in said.out.splitlines() if line.startswith("memory: ")]
+    assert len(memory) == 2
+    assert memory[0].startswith("memory: calibration takes about ")
+    assert memory[1].startswith("memory: second-order-rounding and bias-correction then take about ")
     row = next(line.split() for line in said.out.splitlines() if line.split()[0] == name)
     assert row[3:] == ["int16", "int8", f"node_config.{name}"]
     remarks = said.err.strip().splitlines()

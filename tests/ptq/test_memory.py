@@ -103,7 +103,7 @@ def test_algorithms_say_what_they_take(cleaned: Cleaned) -> None:
     data = np.random.default_rng(1).normal(size=(6, 1000)).astype(np.float32)
     quantize(ir.to_proto(model), data, progress=Listener())
     assert said[1] == refining_memory(
-        model, {"x": (1, 1000)}, [(w.shape, 1, 1)], {"second-order-rounding": 64, "bias-correction": 32}
+        model, {"x": (1, 1000)}, [(w.shape, 1, 1)], {"second-order-rounding": 6, "bias-correction": 6}
     )
 
 

@@ -38,6 +38,7 @@ class Plan:
     algorithms : that act, in their order.
     original : names of the nodes before the clean-up.
     edges : inputs and outputs that are not float behind codes.
+    memory : that the work is expected to take, one line a part, where the model's shapes tell.
     """
 
     placement: Placement
@@ -48,6 +49,7 @@ class Plan:
     algorithms: tuple[Algorithm, ...]
     original: frozenset[str]
     edges: Mapping[str, Edge]
+    memory: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """One line a node: what it reads in which type, its weight, the entry that says so."""
@@ -71,7 +73,8 @@ class Plan:
         algorithms = [f"algorithms: {', '.join(map(described, self.algorithms))}"] if self.algorithms else []
         edges = ", ".join(f"{name} {edge.value}" for name, edge in self.edges.items())
         boundary = [f"boundary: {edges}"] if edges else []
-        return "\n".join([f"ranges: {self.choice}", *algorithms, *boundary, *lines])
+        memory = [f"memory: {line}" for line in self.memory]
+        return "\n".join([f"ranges: {self.choice}", *algorithms, *boundary, *memory, *lines])
 
 
 def make_plan(

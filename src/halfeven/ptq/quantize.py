@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import accumulate, chain, islice
@@ -38,11 +38,11 @@ from halfeven.ptq.keep import Keeper, Sample, bytes_of
 from halfeven.ptq.masks import softmax_reads
 from halfeven.ptq.memory import CalibrationMemory, RefiningMemory, calibration_memory, refining_memory
 from halfeven.ptq.options import Options, again
-from halfeven.ptq.placement import Placement, Product
+from halfeven.ptq.placement import Placement
 from halfeven.ptq.plan import Plan, make_plan
 from halfeven.ptq.remarks import remarks_on
 from halfeven.ptq.weights import Widened
-from halfeven.ranges import Histogram, MinMax, Statistics
+from halfeven.ranges import Statistics
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -253,6 +253,12 @@ def plan_quantization(
     return cleaned, plan
 
 
+def described_plan(model: str | os.PathLike[str] | onnx.ModelProto, **options: Unpack[Options]) -> Plan:
+    """:func:`plan_quantization` with the memory that it is expected to take, to be printed."""
+    cleaned, plan = plan_quantization(model, **options)
+    return replace(plan, memory=_memory_of_declared(cleaned.model, plan))
+
+
 def _error_on(
     cleaned: CleanUp,
     plan_of: Callable[[ir.Model], Plan],
@@ -341,16 +347,17 @@ def _see(
     cleaned: CleanUp, plan: Plan, first: Sequence[Sample], rest: Iterable[Sample], count: _Count, keep: int
 ) -> Seen:
     """Calibrate on the first samples, which have been read, and on the rest."""
-    refining = [a for a in plan.algorithms if isinstance(a, (WeightRounding, BiasCorrecting))]
-    again = _samples_of(plan.choice)
+    again, refining = _samples_of(plan.choice), _refining(plan)
     count.plan(again, len(refining) * len(plan.placement.products))
     keeper = Keeper(max([again, keep, *(a.samples + MOST_JUDGES for a in refining)]))
+    largest = max(first, key=bytes_of)
+    shapes = {name: array.shape for name, array in largest.items()}
+    memory, then = _expected_memory(cleaned.model, plan, shapes, keeper.expected_bytes(largest), count.known)
+    count.state(memory)
+    if then is not None:
+        count.state(then)
     softmax = softmax_reads(cleaned.model, plan.placement, plan.types.levels)
     tensors, kind = {*plan.placement.observed, *softmax}, plan.choice.statistics
-    memory = _memory(cleaned.model, tensors, kind, first, keeper)
-    count.state(memory)
-    if refining and plan.placement.products:
-        count.state(_refining_memory(cleaned.model, plan.placement.products, memory.shapes, refining))
     count.part("calibrating", None if count.known is None else [1.0] * count.known)
     seen, found = calibrate(
         cleaned.model, tensors, keeper.watch(chain(first, rest)), count.tick, kind=kind, softmax=softmax
@@ -358,33 +365,41 @@ def _see(
     return Seen(seen, keeper.samples, found, count, memory)
 
 
-def _memory(
-    model: ir.Model,
-    tensors: Collection[str],
-    kind: type[MinMax | Histogram],
-    first: Sequence[Sample],
-    keeper: Keeper,
-) -> CalibrationMemory:
-    """For the largest of the first samples."""
-    largest = max(first, key=bytes_of)
-    shapes = {name: array.shape for name, array in largest.items()}
-    return calibration_memory(model, tensors, shapes, kind=kind, kept_bytes=keeper.expected_bytes(largest))
+def _refining(plan: Plan) -> list[WeightRounding | BiasCorrecting]:
+    return [a for a in plan.algorithms if isinstance(a, (WeightRounding, BiasCorrecting))]
 
 
-def _refining_memory(
-    model: ir.Model,
-    products: Sequence[Product],
-    shapes: Mapping[str, Sequence[int]],
-    refining: Sequence[WeightRounding | BiasCorrecting],
-) -> RefiningMemory:
+def _expected_memory(
+    model: ir.Model, plan: Plan, shapes: Mapping[str, Sequence[int]], kept_bytes: int, known: int | None = None
+) -> tuple[CalibrationMemory, RefiningMemory | None]:
+    """Of calibration, and of algorithms on codes where there are any, for ``known`` samples of these shapes."""
+    tensors = {*plan.placement.observed, *softmax_reads(model, plan.placement, plan.types.levels)}
+    calibrating = calibration_memory(model, tensors, shapes, kind=plan.choice.statistics, kept_bytes=kept_bytes)
+    refining, products = _refining(plan), plan.placement.products
+    if not refining or not products:
+        return calibrating, None
     nodes, weights = {str(node.name): node for node in model.graph}, model.graph.initializers
-    rounded = any(isinstance(a, SecondOrderRounding) for a in refining)
-    found = [
+    rounded = [
         (weights[p.weight].shape.numpy(), p.axis, nodes[p.node].attributes.get_int("group", 1))
         for p in products
-        if rounded and p.weight in weights
+        if p.weight in weights and any(isinstance(a, SecondOrderRounding) for a in refining)
     ]
-    return refining_memory(model, shapes, found, {a.name: a.samples for a in refining})
+    looked_at = {a.name: a.samples if known is None else min(a.samples, known) for a in refining}
+    return calibrating, refining_memory(model, shapes, rounded, looked_at)
+
+
+def _memory_of_declared(model: ir.Model, plan: Plan) -> tuple[str, ...]:
+    """For one sample of the shapes that the model itself declares; nothing where more than the batch is open."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    inputs = _inputs(model)
+    for one in inputs:
+        batch, *others = one.shape or (None, None)
+        if not all(isinstance(size, int) for size in others):
+            return ()
+        shapes[one.name] = (batch if isinstance(batch, int) else 1, *(int(size or 0) for size in others))
+    sample = {one.name: np.broadcast_to(np.zeros((), one.dtype), shapes[one.name]) for one in inputs}
+    keeper = Keeper(max([_samples_of(plan.choice), *(a.samples + MOST_JUDGES for a in _refining(plan))]))
+    return tuple(str(part) for part in _expected_memory(model, plan, shapes, keeper.expected_bytes(sample)) if part)
 
 
 def _samples_of(choice: RangeChoice) -> int:
