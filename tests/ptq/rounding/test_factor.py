@@ -57,12 +57,12 @@ from halfeven.ptq.rounding.statistics import Halves, Moments
 rng = np.random.default_rng(5)
 digest = hashlib.sha256()
 for groups, rows, k in ((1, 70, 410), (6, 2, 25)):
+    w = rng.normal(size=(groups, rows, k))
     def seen():
         f = np.maximum(rng.normal(size=(groups, 900, k)) @ rng.normal(size=(groups, k, k)), -20)
-        return Moments.of(np.clip(np.rint(f + rng.normal(size=f.shape)), -128, 127), f, 8)
-    w = rng.normal(size=(groups, rows, k))
+        return Moments.of(np.clip(np.rint(f + rng.normal(size=f.shape)), -128, 127), f, 8, w).problem()
     scale = np.abs(w).max(axis=-1, keepdims=True) / 7
-    halves = Halves(seen().problem(w), seen().problem(w))
+    halves = Halves(seen(), seen())
     found = round_layer(halves, LayerWeights(w, (-8, 7), scale, np.zeros_like(scale)))
     digest.update(found.codes.tobytes() + found.scale.tobytes())
 print(digest.hexdigest())

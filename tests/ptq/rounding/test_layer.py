@@ -25,13 +25,12 @@ class Inputs:
         f = np.rint(f * 256) / 256  # as moments see it
         return np.clip(np.rint(f + self.noise * self.rng.normal(size=f.shape)), -128, 127), f
 
-    def moments(self, count: int) -> Moments:
-        """Of other rows at each call."""
-        return Moments.of(*self.rows(count), 8)
+
+Rows = tuple[np.ndarray, np.ndarray]
 
 
-def halves(layer: LayerWeights, first: Moments, second: Moments) -> Halves:
-    return Halves(first.problem(layer.weight), second.problem(layer.weight))
+def halves(layer: LayerWeights, first: Rows, second: Rows) -> Halves:
+    return Halves(*(Moments.of(*rows, 8, layer.weight).problem() for rows in (first, second)))
 
 
 def weights(inputs: Inputs, rows: int, block: int | None = None) -> LayerWeights:
@@ -53,7 +52,7 @@ def test_the_problem_is_the_measured_error() -> None:
     layer, rows = weights(inputs, 3), inputs.rows(50)
     grid = layer.grid(layer.scale)
     codes = grid.nearest(layer.weight)
-    problem = Moments.of(*rows, 8).problem(layer.weight)
+    problem = Moments.of(*rows, 8, layer.weight).problem()
     off = problem.error(grid.scale * codes).sum() - problem.error(grid.scale * (codes - 1)).sum()
     differ = measured(layer, codes, layer.scale, rows) - measured(layer, codes - 1, layer.scale, rows)
     assert off == pytest.approx(differ * 6, rel=1e-6)  # a mean over 2 groups of 3 rows
@@ -62,11 +61,14 @@ def test_the_problem_is_the_measured_error() -> None:
 def test_moments_add_up_exactly() -> None:
     inputs = Inputs(1, 2, 6)
     q, f = inputs.rows(90)
-    whole = Moments.of(q, f, 8)
-    parts = Moments.of(q[:, :33], f[:, :33], 8)
+    weight = weights(inputs, 3).weight
+    whole = Moments.of(q, f, 8, weight)
+    parts = Moments.of(q[:, :33], f[:, :33], 8, weight)
     parts.add(q[:, 33:], f[:, 33:], 8)
-    for name in ("count", "qq", "dq", "q", "f"):
+    for name in ("count", "qq", "q", "f"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
+    np.testing.assert_allclose(whole.wdq, parts.wdq, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(whole.wdq, weight @ (f - q).swapaxes(-1, -2) @ q, rtol=1e-9, atol=1e-9)
 
 
 def test_the_shift_is_the_mean_error() -> None:
@@ -75,7 +77,7 @@ def test_the_shift_is_the_mean_error() -> None:
     codes = layer.grid(layer.scale).nearest(layer.weight) * layer.scale
     e = f @ layer.weight.swapaxes(-1, -2) - q @ codes.swapaxes(-1, -2)
     np.testing.assert_allclose(
-        Moments.of(q, f, 8).problem(layer.weight).shift(codes), e.mean(axis=1), rtol=1e-9, atol=1e-9
+        Moments.of(q, f, 8, layer.weight).problem().shift(codes), e.mean(axis=1), rtol=1e-9, atol=1e-9
     )
 
 
@@ -83,7 +85,7 @@ def test_the_shift_is_the_mean_error() -> None:
 def test_less_error_than_nearest_on_inputs_that_were_not_seen(groups: int, columns: int, block: int | None) -> None:
     inputs = Inputs(columns, groups, columns)
     layer = weights(inputs, 8, block)
-    found = round_layer(halves(layer, inputs.moments(1500), inputs.moments(1500)), layer)
+    found = round_layer(halves(layer, inputs.rows(1500), inputs.rows(1500)), layer)
     unseen = inputs.rows(2000)
     nearest = layer.grid(layer.scale).nearest(layer.weight)
     assert found.damping is not None
@@ -97,7 +99,7 @@ def test_less_error_than_nearest_on_inputs_that_were_not_seen(groups: int, colum
 def test_few_inputs_do_not_mislead(seed: int) -> None:
     inputs = Inputs(seed, 1, 64)
     layer = weights(inputs, 6)
-    found = round_layer(halves(layer, inputs.moments(8), inputs.moments(8)), layer)
+    found = round_layer(halves(layer, inputs.rows(8), inputs.rows(8)), layer)
     unseen = inputs.rows(2000)
     nearest = layer.grid(layer.scale).nearest(layer.weight)
     assert measured(layer, found.codes, found.scale, unseen) < 1.25 * measured(layer, nearest, layer.scale, unseen)
@@ -107,7 +109,7 @@ def test_few_inputs_do_not_mislead(seed: int) -> None:
 def test_no_row_is_worse_than_nearest_on_the_samples(damping: float | None) -> None:
     inputs = Inputs(8, 3, 12)
     layer = weights(inputs, 4)
-    seen = halves(layer, inputs.moments(40), inputs.moments(40))
+    seen = halves(layer, inputs.rows(40), inputs.rows(40))
     found = round_layer(seen, layer, damping)
     problem = seen.whole()
     nearest = problem.error(layer.scale * layer.grid(layer.scale).nearest(layer.weight))
@@ -118,7 +120,7 @@ def test_inputs_that_are_always_zero_and_rows_of_zeros() -> None:
     inputs = Inputs(9, 1, 6)
     q, f = inputs.rows(100)
     q[..., 2] = f[..., 2] = 0
-    seen = Moments.of(q, f, 8)
+    seen = q, f
     layer = weights(inputs, 3)
     layer.weight[:, 1] = 0
     least = np.full(layer.least.shape, 0.5)
@@ -127,7 +129,7 @@ def test_inputs_that_are_always_zero_and_rows_of_zeros() -> None:
     )
     assert not found.codes[:, 1].any()
     assert (found.scale >= 0.5).all()
-    nothing = Moments.of(q * 0, f * 0, 8)
+    nothing = q * 0, f * 0
     found = round_layer(halves(layer, nothing, nothing), layer)
     np.testing.assert_array_equal(found.codes, layer.grid(layer.scale).nearest(layer.weight))
 

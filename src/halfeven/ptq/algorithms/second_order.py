@@ -143,7 +143,7 @@ def _problem_of(draft: Draft, layer: Layer, matrix: WeightMatrix, samples: Seque
     step = np.float32(params.scale)
     fraction = FRACTION if params.qtype.bits <= FRACTION else 0
     most = -(-max(MOST_ROWS, ROWS_A_COLUMN * matrix.columns) // len(layer.reads))
-    found = Moments.none(matrix.group, matrix.columns)
+    found = Moments.none(matrix.matrix(draft.arrays[layer.product.weight]))
     gathered: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
     for k in samples:
         rows = matrix.row_count(layer.reads[k])
@@ -154,7 +154,7 @@ def _problem_of(draft: Draft, layer: Layer, matrix: WeightMatrix, samples: Seque
             q, f = (_together(side, step) for side in zip(*gathered, strict=True))
             found.add(np.rint(q, out=q), f, fraction)
             gathered.clear()
-    return found.problem(matrix.matrix(draft.arrays[layer.product.weight]))
+    return found.problem()
 
 
 def _together(rows: Sequence[NDArray[np.float32]], step: np.float32) -> NDArray[np.float32]:

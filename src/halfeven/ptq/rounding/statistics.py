@@ -18,32 +18,34 @@ from halfeven.ops.columns import Panels, Reals, product
 
 @dataclass(eq=False)
 class Moments:
-    """Sums over rows of inputs, in steps of the codes' scale, exact in any order: of integers and 2^-fraction parts.
+    """Sums over rows of inputs, in steps of the codes' scale; those without weights are exact, being of integers.
 
     Attributes
     ----------
-    count : of rows.
-    qq, dq : ``sum q q^T`` and ``sum d q^T``, (groups, K, K): q the codes that the layer reads, d its float
-        inputs less q.
-    q, f : ``sum q`` and ``sum f``, (groups, K), f the float inputs.
+    weight : float weights w, (groups, rows, K). count : of rows of inputs.
+    qq : ``sum q q^T``, (groups, K, K), q the codes that the layer reads. q, f : ``sum q`` and ``sum f``, (groups, K), f
+        its float inputs.
+    wdq : ``sum w d q^T``, (groups, rows, K), ``d = f - q``: no second matrix of K x K is held for it.
     """
 
+    weight: Reals
     count: int
     qq: Reals
-    dq: Reals
+    wdq: Reals
     q: Reals
     f: Reals
 
     @classmethod
-    def none(cls, groups: int, size: int) -> Moments:
+    def none(cls, weight: Reals) -> Moments:
         """Of no rows."""
-        square, line = (groups, size, size), (groups, size)
-        return cls(0, np.zeros(square), np.zeros(square), np.zeros(line), np.zeros(line))
+        groups, _, size = weight.shape
+        line = (groups, size)
+        return cls(weight, 0, np.zeros((groups, size, size)), np.zeros(weight.shape), np.zeros(line), np.zeros(line))
 
     @classmethod
-    def of(cls, q: NDArray[Any], f: NDArray[Any], fraction: int) -> Moments:
+    def of(cls, q: NDArray[Any], f: NDArray[Any], fraction: int, weight: Reals) -> Moments:
         """As :meth:`add` does, of these rows alone."""
-        found = cls.none(len(q), q.shape[-1])
+        found = cls.none(weight)
         found.add(q, f, fraction)
         return found
 
@@ -59,11 +61,12 @@ class Moments:
         self.q += codes.sum(axis=-1, dtype=np.float64)
         self.f += rounded.sum(axis=-1, dtype=np.float64)
         columns.add_moments(codes, codes, self.qq)
-        columns.add_moments(rounded - codes, codes, self.dq)
+        shifted = product(self.weight, (rounded - codes).astype(np.float64))
+        self.wdq += product(shifted, codes.swapaxes(-1, -2).astype(np.float64))
 
-    def problem(self, weight: Reals) -> Problem:
-        """What is to be made small for these float weights, ``(groups, rows, K)``, the bias being free."""
-        return Problem(weight, self.count, self.qq, self.q, self.f, product(weight, self.dq))
+    def problem(self) -> Problem:
+        """What is to be made small for the float weights, the bias being free."""
+        return Problem(self.weight, self.count, self.qq, self.q, self.f, self.wdq)
 
 
 @dataclass(frozen=True, eq=False)
