@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from halfeven.ptq.rounding.layer import LayerWeights, round_layer
+from halfeven.ptq.rounding.layer import LayerWeights, Rounded, round_layer
 from halfeven.ptq.rounding.scales import by_diagonal, covering, refitted, stored
 from halfeven.ptq.rounding.statistics import Halves, Moments
 
@@ -146,3 +146,42 @@ def test_scales() -> None:
     assert (by_diagonal(many, importance, 0.0, INT4, None) >= 9 / 7 - 0.01).all()
     codes, h = np.array([[[1.0, 2.0], [0.0, 0.0]]]), np.eye(2)[None]
     np.testing.assert_allclose(refitted(codes, codes * 3, h, np.ones((1, 2, 1)))[0, :, 0], [3, 1])
+
+
+def eight_bits(inputs: Inputs, rows: int) -> LayerWeights:
+    groups, columns, _ = inputs.mix.shape
+    w = inputs.rng.normal(size=(groups, rows, columns))
+    return LayerWeights(w, (-128, 127), stored(covering(w, -128, 127), 1e-30), np.full((groups, rows, 1), 1e-30))
+
+
+def found_for(inputs: Inputs, rows: int, damping: float) -> tuple[LayerWeights, Rounded]:
+    layer = eight_bits(inputs, rows)
+    return layer, round_layer(halves(layer, inputs.rows(400), inputs.rows(400)), layer, damping)
+
+
+def test_scales_tried_at_once_give_the_codes_of_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, together = found_for(Inputs(21, 3, 9), 5, 0.03)
+    monkeypatch.setattr("halfeven.ptq.rounding.layer.TRIED_AT_ONCE", 1)
+    _, one_by_one = found_for(Inputs(21, 3, 9), 5, 0.03)
+    np.testing.assert_array_equal(together.codes, one_by_one.codes)
+    np.testing.assert_array_equal(together.scale, one_by_one.scale)
+
+
+def test_more_scales_bring_other_inputs_nearer(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = []
+    for _ in range(2):
+        inputs = Inputs(22, 24, 9, noise=0.0)
+        layer, found = found_for(inputs, 1, 0.003)
+        q, _ = inputs.rows(400)
+        errors.append(measured(layer, found.codes, found.scale, (q, q)))
+        monkeypatch.setattr("halfeven.ptq.rounding.layer.TRIED", (13, 13))
+    assert errors[0] < 0.8 * errors[1]
+
+
+def test_wide_layers_try_fewer_scales() -> None:
+    wide = LayerWeights(np.ones((1, 4000, 300)), INT4, np.full((1, 4000, 1), 1 / 7), np.full((1, 4000, 1), 1e-30))
+    for layer, count, least in ((eight_bits(Inputs(23, 1, 4), 1), 64, 0.8), (wide, 13, 0.4)):
+        whole = covering(layer.weight, *layer.codes)
+        parts = np.array([scale / whole for scale in layer.scales()])
+        assert len(parts) == count
+        np.testing.assert_allclose([parts.min(), parts.max()], [least, 1.1], rtol=1e-6)

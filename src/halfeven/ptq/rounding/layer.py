@@ -5,17 +5,19 @@ Source: docs/math/weight-rounding.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from halfeven.numerics.qtype import int4
 from halfeven.ops.columns import Panels, Reals, solve
 from halfeven.ptq.in_turn import in_turn
 from halfeven.ptq.rounding.columns import spread_evenly
 from halfeven.ptq.rounding.factor import factored
 from halfeven.ptq.rounding.feedback import Grid, improve, round_with_feedback
-from halfeven.ptq.rounding.scales import SHRINK, by_diagonal, covering, refitted, spread, stored
+from halfeven.ptq.rounding.scales import by_diagonal, covering, refitted, spread, stored
 from halfeven.ptq.rounding.statistics import Halves, Problem
 from halfeven.ptq.weight_blocks import snapped
 
@@ -26,6 +28,11 @@ SWEEPS = 4
 AROUND = (1.2, 1.1, 0.9, 0.8)  # parts of the scales of blocks, all at once
 REFITS = 3
 ROWS = 128  # of a group, from which a damping is chosen; it is one number for them all
+TRIED = (13, 64)  # scales of a row: as many of them as take WORK multiplications
+WORK = 1 << 29
+TRIED_AT_ONCE = 1 << 19  # numbers
+CLIPPING = (0.4, 0.8)  # the least scale that is tried over that which clips nothing: of int4, of longer codes
+WIDEST = 1.1
 SMALL = 1 << 18  # numbers in a matrix: of larger ones kernels use all cores, and one at a time is held
 
 
@@ -57,6 +64,16 @@ class LayerWeights:
             return _positive(stored(scale, self.least))
         rows = scale.reshape(-1, scale.shape[-1])
         return snapped(rows, self.least.reshape(-1)).reshape(scale.shape)
+
+    def scales(self) -> list[Reals]:
+        """One a row, evenly around that which clips nothing; more of them where each is tried fast.
+
+        Codes of 8 bits and more gain nothing by clipping: there each scale is another draw of roundings.
+        """
+        groups, rows, columns = self.weight.shape
+        count = int(np.clip(WORK // max(groups * rows * columns**2, 1), *TRIED))
+        whole = covering(self.weight, *self.codes)
+        return [self.storable(whole * part) for part in np.linspace(CLIPPING[self.codes[1] > int4.qmax], WIDEST, count)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +139,24 @@ class _Damped:
         """Codes in this order, each making up for those before."""
         codes, error = round_with_feedback(self.wanted, self.w, layer.grid(scale).take(self.order))
         return _Found(codes, scale, error[..., None])
+
+    def by_feedback_on(self, layer: LayerWeights, scales: Sequence[Reals]) -> _Found:
+        """The best of each row on some scales, of equals the first; many at a time, as rows that lie side by side."""
+        groups, rows, columns = self.wanted.shape
+        at_once = max(1, TRIED_AT_ONCE // max(self.wanted.size, 1))
+        found: list[_Found] = []
+        for start in range(0, len(scales), at_once):
+            some = scales[start : start + at_once]
+            codes, error = round_with_feedback(
+                np.tile(self.wanted, (1, len(some), 1)), self.w, layer.grid(np.concatenate(some, axis=1))
+            )
+            errors = error.reshape(groups, len(some), rows)
+            best = errors.argmin(axis=1)[:, None]
+            chosen = np.take_along_axis(codes.reshape(groups, len(some), rows, columns), best[..., None], 1)[:, 0]
+            scale = np.take_along_axis(np.stack(some, axis=1), best[..., None], 1)[:, 0]
+            one = _Found(chosen, scale, np.take_along_axis(errors, best, 1)[:, 0, :, None])
+            found[:] = [found[0].or_better(one)] if found else [one]
+        return found[0]
 
     def improved(self, h: Panels, layer: LayerWeights, codes: Reals, scale: Reals) -> _Found:
         """Each code in turn the best one; h weighs the errors."""
@@ -211,13 +246,14 @@ def _nearest(problem: Problem, layer: LayerWeights, scale: Reals) -> _Found:
 
 
 def _best(problem: Problem, damping: float, layer: LayerWeights, scale: Reals) -> _Found:
-    """Feedback on every shrunk scale, the best of each row, then codes and scales improved in turn."""
+    """Feedback on many scales, the best of each row, then codes and scales improved in turn."""
     h = _weighing(problem, damping)
     damped = _Damped.of(problem, h.copy())
     found = damped.by_feedback(layer, scale)
-    whole = covering(layer.weight, *layer.codes) if layer.block is None else scale
-    for part in SHRINK if layer.block is None else AROUND:
-        found = found.or_better(damped.by_feedback(layer, layer.storable(whole * part)))
+    if layer.block is None:
+        found = found.or_better(damped.by_feedback_on(layer, layer.scales()))
+    for part in () if layer.block is None else AROUND:
+        found = found.or_better(damped.by_feedback(layer, layer.storable(scale * part)))
     found = damped.improved(h, layer, found.codes, found.scale)
     for _ in range(REFITS if layer.block is None else 0):
         scale = layer.storable(refitted(found.codes, damped.wanted, h, found.scale))
