@@ -7,6 +7,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/elementwise.h"
 
@@ -22,6 +23,11 @@ using Parameters = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::c
 template <class T>
 std::span<const T> span_of(const Parameters<T>& parameters) {
   return {parameters.data(), parameters.size()};
+}
+
+template <class T>
+std::vector<T> vector_of(const Parameters<T>& parameters) {
+  return {parameters.data(), parameters.data() + parameters.size()};
 }
 
 // Throws nb::type_error where the element type is none of ours.

@@ -36,7 +36,6 @@ using Codes = nb::ndarray<const std::int8_t, nb::ndim<1>, nb::c_contig, nb::devi
 // a, b, constant, zero, lo, hi
 using Sum = std::tuple<float, float, float, std::int32_t, std::int32_t, std::int32_t>;
 using Operand = std::tuple<native::TensorId, std::int64_t, Sum>;
-using Sizes = std::vector<std::int64_t>;
 
 // The number of a step, what it says, whether memory ran out.
 using StepFailure = std::tuple<std::int64_t, std::string, bool>;
@@ -46,11 +45,6 @@ using Outcome = std::pair<std::vector<std::int64_t>, std::optional<StepFailure>>
 native::SumRule sum_rule(const Sum& sum) {
   const auto& [a, b, constant, zero, lo, hi] = sum;
   return native::with_words({a, b, constant, {zero, lo, hi}});
-}
-
-template <class T>
-std::vector<T> vector_of(const nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>& array) {
-  return {array.data(), array.data() + array.size()};
 }
 
 std::shared_ptr<const native::Rescale> shared(const native::Rescale& rescale) {
@@ -145,12 +139,18 @@ class Builder : public PlanHandle {
   // place: x, x_bytes, x_offset, y, y_stride, y_offset, rows
   void product(std::shared_ptr<native::PackedWeights> weights, const Sizes& place, const Offsets& table,
                std::int64_t row_stride, native::TensorId padding, const native::Rescale& rescale, bool in_kernel,
-               const std::optional<Operand>& sum) {
+               const std::optional<Operand>& sum, const Sizes& image) {
     const native::ProductPlace where = place_of(place);
-    if (table.size() != 0) check_size("table", table.size(), static_cast<std::size_t>(where.rows * weights->taps()));
-    add<native::ProductStep>(std::move(weights), where,
-                             native::Gather{vector_of<std::int32_t>(table), row_stride, padding},
-                             native::Finish{shared(rescale), in_kernel}, operand_of(sum), isa_);
+    native::Gather gather{vector_of<std::int32_t>(table), row_stride, padding};
+    if (!image.empty()) {
+      check_count(image, 11);
+      const std::int64_t* n = image.data();
+      gather.image = native::PaddedImage{n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10]};
+    }
+    const std::int64_t entries = table.size() == 0 ? 0 : weights->taps() * (gather.image ? 1 : where.rows);
+    check_size("table", table.size(), static_cast<std::size_t>(entries));
+    add<native::ProductStep>(std::move(weights), where, std::move(gather), native::Finish{shared(rescale), in_kernel},
+                             operand_of(sum), isa_);
   }
 
   // table: [places][tiles]; image: height, width
@@ -461,7 +461,7 @@ void bind_engine(nb::module_& m) {
       .def("copy", &Builder::copy, arg("from_tensor"), arg("source"), arg("to_tensor"), arg("target"), arg("sizes"),
            arg("strides_in"), arg("strides_out"), arg("offset_in"), arg("offset_out"), arg("item"), arg("flip"))
       .def("product", &Builder::product, arg("weights"), arg("place"), arg("table"), arg("row_stride"), arg("padding"),
-           arg("rescale"), arg("in_kernel"), arg("sum").none())
+           arg("rescale"), arg("in_kernel"), arg("sum").none(), arg("image") = Sizes())
       .def("winograd", &Builder::winograd, arg("weights"), arg("place"), arg("table"), arg("image"), arg("padding"),
            arg("rescale"), arg("sum").none())
       .def("depthwise", &Builder::depthwise, arg("weights"), arg("place"), arg("table"), arg("padding"), arg("lines"),

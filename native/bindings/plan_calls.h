@@ -6,7 +6,6 @@
 
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "bindings/plan_handle.h"
 #include "engine/plan/call_step.h"
@@ -20,7 +19,6 @@ using native::Parallel;
 using native::RowWriter;
 using native::TensorId;
 using native::Type;
-using Sizes = std::vector<std::int64_t>;
 
 // A tensor of a plan: its number, the byte where it begins, its type, its zero point.
 struct Array {

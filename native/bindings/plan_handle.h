@@ -3,12 +3,15 @@
 
 #include <iterator>
 #include <memory>
+#include <vector>
 
 #include "bindings/program.h"
 #include "engine/cpu.h"
 #include "engine/plan/plan.h"
 
 namespace halfeven::bindings {
+
+using Sizes = std::vector<std::int64_t>;
 
 // The element types that Python names by the order of this list.
 inline native::Type code_type(std::int64_t index) {

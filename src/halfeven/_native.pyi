@@ -218,6 +218,7 @@ class Plan:
         rescale: Rescale,
         in_kernel: bool,
         sum: tuple[int, int, tuple[float, float, float, int, int, int]] | None,  # noqa: A002
+        image: Ints = ...,
     ) -> None: ...
     def winograd(
         self,

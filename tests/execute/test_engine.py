@@ -189,6 +189,46 @@ def test_depthwise_convolutions_of_any_width_are_exact(channels: int, kernel: in
         assert_same(Engine(program_of(conv)).run({"x": x}, ["y"], threads)["y"], expected)
 
 
+@pytest.mark.parametrize(
+    ("groups", "size", "kernel", "strides", "dilations", "pads"),
+    [
+        (1, (14, 14), (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))),
+        (1, (9, 28), (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))),
+        (1, (7, 29), (3, 3), (2, 2), (1, 1), ((1, 1), (1, 1))),
+        (1, (11, 28), (3, 3), (2, 2), (1, 1), ((0, 1), (0, 1))),  # beyond the last window there is more image
+        (1, (8, 15), (1, 3), (1, 1), (1, 1), ((0, 0), (2, 0))),
+        (1, (9, 12), (5, 1), (3, 1), (1, 1), ((3, 0), (0, 0))),
+        (1, (6, 26), (3, 3), (1, 1), (2, 3), ((2, 4), (3, 3))),
+        (2, (5, 13), (2, 4), (1, 1), (1, 1), ((1, 0), (0, 3))),  # channels of a group lie apart
+        (1, (2, 2), (1, 2), (1, 20), (1, 1), ((0, 0), (245, 0))),  # the image is behind the last window
+        (1, (1, 17), (3, 4), (1, 1), (1, 1), ((1, 1), (0, 0))),
+        (1, (40, 48), (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))),  # more rows than a thread takes at once
+    ],
+)
+def test_convolutions_of_whole_tiles_are_exact_with_any_padding(
+    groups: int,
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    strides: Any,
+    dilations: Any,
+    pads: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_native, "LEAST_WORK_PER_THREAD", 1.0)  # every thread gets a part
+    rng = np.random.default_rng(5)
+    channels, outputs = 64 * groups, 20 * groups
+    x = rng.integers(-128, 128, (1, channels, *size)).astype(np.int8)
+    w = rng.integers(-128, 128, (outputs, 64, *kernel)).astype(np.int8)
+    window = ir.Window(kernel, strides, pads, dilations)
+    bound = Accumulator.of(np.full(outputs, 255 * 128 * w[0].size + 9999))
+    how = Rescale(Multiplier.from_real(0.0003), INT8, Requantize.EXACT_HALF_EVEN)
+    bias = rng.integers(-9999, 9999, outputs)
+    conv = ir.Conv("n", "x", "y", w, np.zeros((), np.int64), bias, -7, window, groups, bound, how)
+    expected = reference.step(conv, [x])[0]
+    for threads in (1, 2, 3, 7):
+        assert_same(Engine(program_of(conv)).run({"x": x}, ["y"], threads)["y"], expected)
+
+
 def first_conv(
     kernel: tuple[int, int] = (5, 3), strides: tuple[int, int] = (2, 1), dilation: int = 1
 ) -> tuple[Program, Any]:

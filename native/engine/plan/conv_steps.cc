@@ -13,8 +13,8 @@ constexpr std::int64_t cached_weights = 300 << 10;  // from here on weights are 
 constexpr std::int64_t rows_of_small_weights = 96;
 constexpr std::int64_t rows_of_widened_weights = 384;  // a panel is widened once for so many
 constexpr std::int64_t items_wanted = 8;
-constexpr std::int64_t rows_of_tiles = 32;       // of a pair
-constexpr std::int64_t lines_a_foreign_one = 8;  // of weights, read in the time of a line that another core wrote
+constexpr std::int64_t rows_of_tiles = 32;  // of a pair
+constexpr std::int64_t columns_above = 8;   // times the input, weights are: then each thread reads its own of them
 constexpr std::int64_t sum_rows = 24;
 
 std::int64_t rounded_up(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
@@ -52,10 +52,14 @@ struct Cut {
 // other's.
 class EvenCut {
  public:
-  EvenCut(std::int64_t rows, std::int64_t panels, std::int64_t blocks, int threads, std::int64_t most_rows)
-      : rows_(rows), panels_(panels), blocks_(blocks), rows_a_block_((rows + blocks - 1) / blocks), threads_(threads) {
+  EvenCut(std::int64_t rows, std::int64_t rows_a_block, std::int64_t panels, int threads, std::int64_t most_rows)
+      : rows_(rows),
+        panels_(panels),
+        blocks_((rows + rows_a_block - 1) / rows_a_block),
+        rows_a_block_(rows_a_block),
+        threads_(threads) {
     const std::int64_t most = std::max<std::int64_t>(1, most_rows / rows_a_block_);
-    pieces_ = (blocks / threads + most - 1) / most;
+    pieces_ = (blocks_ / threads + most - 1) / most;
   }
 
   std::int64_t items() const { return threads_ * (pieces_ + 2); }
@@ -110,6 +114,33 @@ Cut cut_for(const PackedWeights& w, std::int64_t count, std::int64_t rows, int t
 CodeRule code_rule(const Rescale& rescale) {
   const RequantizeRule& rule = rescale.rule();
   return {rule.zero_point, rule.range.qmin, rule.range.qmax};
+}
+
+void PaddedImage::copy(const std::uint8_t* x, std::int64_t depth, std::uint8_t fill, std::int64_t first,
+                       std::int64_t last, std::uint8_t* out) const {
+  const std::int64_t before = std::min(left, padded_width);
+  const std::int64_t own = std::min(width, padded_width - before);
+  const auto filled = [&](std::int64_t pixels) {
+    std::memset(out, fill, static_cast<std::size_t>(pixels * depth));
+    out += pixels * depth;
+  };
+  for (std::int64_t line = first; line < last; ++line) {
+    if (line < top || line >= top + height) {
+      filled(padded_width);
+      continue;
+    }
+    const std::uint8_t* from = x + (line - top) * width * pixel;
+    filled(before);
+    if (depth == pixel) {
+      std::memcpy(out, from, static_cast<std::size_t>(own * depth));
+      out += own * depth;
+    } else {
+      for (std::int64_t k = 0; k < own; ++k, out += depth) {
+        std::memcpy(out, from + k * pixel, static_cast<std::size_t>(depth));
+      }
+    }
+    filled(padded_width - before - own);
+  }
 }
 
 void Gather::resolve(std::span<const std::int64_t> places, TensorId x) {
@@ -175,18 +206,39 @@ void ProductStep::run(const Frame& frame) const {
       own.row_end = part.row_end;
       own.panel_begin = part.panel_begin;
       own.panel_end = part.panel_end;
+      if (gather_.image) return run_padded(own, *frame.at(gather_.padding));
       run_part(own);
     };
     parallel_for(cut.items(), threads, item);
   };
-  const std::int64_t blocks = (place_.rows + rows_of_tiles - 1) / rows_of_tiles;
-  // By rows a thread reads what it wrote a layer before, and all weights; by columns all rows, and its own weights.
-  const bool by_rows = blocks >= threads && weights_->bytes() < lines_a_foreign_one * place_.x_bytes;
+  // Blocks of a pair of tiles each, as even as they come; those of an image's lines are given.
+  const std::int64_t pairs = std::max<std::int64_t>(1, (place_.rows + rows_of_tiles - 1) / rows_of_tiles);
+  const std::int64_t block = gather_.image ? 2 * gather_.image->tile : (place_.rows + pairs - 1) / pairs;
   const std::int64_t rows = rows_of_cached_input(place_);
+  // By rows a thread reads what it wrote a layer before, and all weights; by columns all rows, and its own weights.
+  const bool by_rows = place_.rows >= threads * block && weights_->bytes() < columns_above * place_.x_bytes;
   if (threads > 1 && weights_->format().tiles && by_rows) {
-    return run_cut(EvenCut(place_.rows, weights_->panels(), blocks, threads, rows));
+    return run_cut(EvenCut(place_.rows, block, weights_->panels(), threads, rows));
   }
-  run_cut(cut_for(*weights_, place_.rows, rows, threads));
+  run_cut(cut_for(*weights_, place_.rows, gather_.image ? rounded_up(rows, block) : rows, threads));
+}
+
+void ProductStep::run_padded(const IgemmTask& part, std::uint8_t fill) const {
+  const PaddedImage& image = *gather_.image;
+  const std::int64_t line_bytes = image.padded_width * part.depth;
+  const std::int64_t first = part.row_begin / image.windows;
+  const std::int64_t last = (part.row_end + image.windows - 1) / image.windows;
+  const std::int64_t lines = (last - first - 1) * image.line_step + image.lines;
+  const std::int64_t places = igemm_line_bytes(part.row_end - part.row_begin, image.tile, part.taps);
+  Room room(scratch_of(Room::bytes<std::uint8_t>(lines * line_bytes) + Room::bytes<std::uint8_t>(places)));
+  auto* padded = room.take<std::uint8_t>(lines * line_bytes);
+  image.copy(part.input, part.depth, fill, first * image.line_step, first * image.line_step + lines, padded);
+  IgemmTask block = part;
+  block.scratch = room.take<std::uint8_t>(places);
+  block.lines = {image.windows, first, image.line_step * line_bytes, image.window_step * part.depth,
+                 static_cast<int>(image.tile)};
+  block.input = padded;
+  weights_->kernel()(block);
 }
 
 void ProductStep::run_part(const IgemmTask& part) const {

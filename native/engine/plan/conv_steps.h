@@ -20,12 +20,32 @@ struct Finish {
   bool in_kernel;
 };
 
+// An image that each part of a product copies what it needs of, with its padding: every tile then lies at a stride.
+struct PaddedImage {
+  std::int64_t height;
+  std::int64_t width;
+  std::int64_t pixel;  // bytes from one to the next
+  std::int64_t top;
+  std::int64_t left;
+  std::int64_t padded_width;
+  std::int64_t windows;      // of a line of results
+  std::int64_t line_step;    // lines of the image from one line of results to the next
+  std::int64_t lines;        // under a line of results
+  std::int64_t window_step;  // pixels from one window to the next
+  std::int64_t tile;         // rows of a tile, a divisor of `windows`
+
+  // Padded lines [first, last) under results [begin, end), `depth` bytes a pixel.
+  void copy(const std::uint8_t* x, std::int64_t depth, std::uint8_t fill, std::int64_t first, std::int64_t last,
+            std::uint8_t* out) const;
+};
+
 // Where each row of the product finds its elements: table [taps][rows] of offsets from the input, `outside` standing
 // for the tensor of zero points `padding`; or rows that follow each other at a stride, where the table is empty.
 struct Gather {
   std::vector<std::int32_t> table;
   std::int64_t row_stride;
   TensorId padding;
+  std::optional<PaddedImage> image{};  // then the table has one offset a tap, from a window's first pixel on
 
   std::int64_t bytes() const { return std::ssize(table) * std::int64_t{sizeof(std::int32_t)}; }
   // From `x`, once every tensor has its place.
@@ -69,7 +89,8 @@ class ProductStep : public Step {
   void place(std::span<const std::int64_t> places) override;
 
  private:
-  void run_part(const IgemmTask& whole) const;
+  void run_part(const IgemmTask& part) const;
+  void run_padded(const IgemmTask& part, std::uint8_t fill) const;
   void run_sums(const IgemmTask& part) const;
 
   std::shared_ptr<const PackedWeights> weights_;

@@ -68,6 +68,9 @@ struct TileCut {
         blocks((rows + block_rows - 1) / block_rows),
         halves(rows > tile_rows ? 2 : 1),
         half(static_cast<int>((rows + blocks * halves - 1) / (blocks * halves))) {}
+  // Tiles of so many rows, a multiple of which there are.
+  TileCut(std::int64_t rows, int tile)
+      : count(rows), blocks((rows + 2 * tile - 1) / (2 * tile)), halves(rows > tile ? 2 : 1), half(tile) {}
 
   std::int64_t tiles() const { return blocks * halves; }
   std::int64_t first(std::int64_t tile) const { return tile * half < count - half ? tile * half : count - half; }

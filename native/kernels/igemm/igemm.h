@@ -65,6 +65,12 @@ constexpr std::int64_t igemm_scratch_bytes(const IgemmFormat& format, std::int64
   return format.tiles ? gathered + igemm_gathered_rows(format, taps * depth) * taps : gathered;
 }
 
+// The same for rows that lie in lines: where each tile of them is.
+constexpr std::int64_t igemm_line_bytes(std::int64_t rows, std::int64_t tile, std::int64_t taps) {
+  constexpr std::int64_t place = 16;
+  return (rows / tile + 2) * taps * place;
+}
+
 // code = clamp(rhe(multiplier * sum) + zero), all in u8 as stored.
 struct CodeRule {
   std::int32_t zero;
@@ -118,10 +124,22 @@ struct SumWith {
   SumRule rule;
 };
 
+// Rows that lie in lines, each at a stride: row r of the product at (r / rows - first) * line_bytes + r % rows *
+// row_bytes. Tiles of `tile` rows, of which a line has a whole number, then need no gathering. All bytes multiples of
+// cache lines.
+struct IgemmLines {
+  std::int64_t rows;   // of a line; 0: they do not
+  std::int64_t first;  // line of the product that the input begins with
+  std::int64_t line_bytes;
+  std::int64_t row_bytes;
+  int tile;
+};
+
 struct IgemmTask {
   const std::uint8_t* input;
   std::int64_t row_stride;      // between rows of the input, where offsets is null
   const std::int32_t* offsets;  // [taps][offset_stride]: of each row's elements under a tap, from input
+  IgemmLines lines;             // for formats of tiles: then `offsets` has one a tap, from each row on
   std::int64_t offset_stride;
   std::int64_t taps;
   std::int64_t depth;  // bytes under a tap

@@ -119,7 +119,7 @@ class Product {
 
  private:
   static constexpr std::int64_t small_weights = 24 << 10;
-  static constexpr std::int64_t most_ahead = 64 << 10;  // farther, pages of 4 KiB are not at hand: it costs more
+  static constexpr std::int64_t most_ahead = 64 << 10;  // beyond, it costs as much as it brings
 
   const std::int8_t* weights_of(std::int64_t p) const {
     return static_cast<const std::int8_t*>(task_.weights) + task_.panels[p].offset;
@@ -229,10 +229,28 @@ Located in_place(const IgemmTask& task, const TileCut& cut, std::int64_t first, 
   return {cut, first, rows, 1, tiles_deep(packed), std::min(packed, igemm_tile_depth)};
 }
 
+// Rows [first, first + cut.count) of a task whose rows lie in lines.
+Located in_lines(const IgemmTask& task, const TileCut& cut, std::int64_t first) {
+  TileRows* rows = static_cast<TileRows*>(task.scratch);
+  const IgemmLines& lines = task.lines;
+  for (std::int64_t tile = 0; tile < cut.tiles(); ++tile) {
+    const std::int64_t row = first + cut.first(tile);
+    const std::int64_t line = row / lines.rows - lines.first;
+    const std::uint8_t* x = task.input + line * lines.line_bytes + row % lines.rows * lines.row_bytes;
+    for (std::int64_t tap = 0; tap < task.taps; ++tap, ++rows) *rows = {x + task.offsets[tap], lines.row_bytes};
+  }
+  const TileRows* found = static_cast<const TileRows*>(task.scratch);
+  return {cut, first, found, task.taps, task.depth / igemm_tile_depth, igemm_tile_depth};
+}
+
 }  // namespace
 
 void igemm_u8_u8_avx512_amx(const IgemmTask& task) {
   constexpr IgemmFormat format = igemm_format(Isa::avx512_amx);
+  if (task.lines.rows > 0) {
+    const TileCut cut(task.row_end - task.row_begin, task.lines.tile);
+    return Product(task, in_lines(task, cut, task.row_begin)).run();
+  }
   const std::int64_t packed = igemm_packed_depth(format, task.taps * task.depth);
   const std::int64_t most = igemm_gathered_rows(format, task.taps * task.depth);
   for (std::int64_t row = task.row_begin; row < task.row_end; row += most) {

@@ -16,6 +16,9 @@ from halfeven.ir.instructions import Add, Conv, Linear
 from halfeven.numerics.multiplier import Multiplier
 
 ToPack = tuple[NDArray[np.int8], int, int, NDArray[np.int32], NDArray[np.float64]]
+IMAGE_AXES = 4
+TILE_DEPTH = 64
+LEAST_TILE, MOST_TILE = 12, 16  # rows: smaller ones multiply too slowly
 MOST_TAPS = 64  # of those that the depthwise kernels take runs of pixels under
 Sum = tuple[int, int, tuple[float, float, float, int, int, int]]
 
@@ -75,6 +78,10 @@ def emit_conv(stage: Stage, i: Conv, x: Held, other: tuple[Held, Add, bool] | No
     tiles = winograd.tiles_of(i, x, y.shape, codes)
     if tiles is not None:
         return _emit_winograd(stage, i, (x, y), codes, tiles, _sum_of(i, other))
+    in_kernel = rescaled_in_kernel(i.rescale, i.accumulator)
+    image = _padded_image(i, x, y.shape) if in_kernel else []
+    if image:
+        table = _tap_offsets(i, image)
     columns = len(w) // i.group
     for g in range(i.group):
         part = slice(g * columns, (g + 1) * columns)
@@ -84,10 +91,34 @@ def emit_conv(stage: Stage, i: Conv, x: Held, other: tuple[Held, Add, bool] | No
             stage.weights[key] = _native.ProductWeights(*packed, stage.weights.pages)
         how = stored_rescale(_group_multiplier(i.rescale.multiplier, part), i.rescale.target, i.rescale.method)
         place = [x.id, x.nbytes, g * w.shape[1], y.id, y.stride, g * columns, y.rows]
-        in_kernel = rescaled_in_kernel(i.rescale, i.accumulator)
-        stage.plan.product(stage.weights[key], place, table, x.stride, padding, how, in_kernel, _sum_of(i, other))
+        how_summed = _sum_of(i, other)
+        stage.plan.product(stage.weights[key], place, table, x.stride, padding, how, in_kernel, how_summed, image)
         stage.steps.append(f"Conv{'+Add' if other else ''} {i.name}")
     return y
+
+
+def _padded_image(i: Conv, x: Held, out: Shape) -> list[int]:
+    """What the engine needs to know to copy an image with its padding for tiles, which then need no gathering.
+
+    Nothing where lines of results are no whole number of tiles, or a pixel is not one tile deep: deeper ones are
+    multiplied faster, too, but then the processor slows down, and all layers behind with it (decision 0016).
+    """
+    tile = max((n for n in range(LEAST_TILE, MOST_TILE + 1) if out[-1] % n == 0), default=0)
+    images = len(out) == IMAGE_AXES and out[0] == 1
+    deep = i.weight.shape[1] == TILE_DEPTH and i.weight[0, 0].size > 1
+    if not (images and tile and deep and _native.ProductWeights.tiles()):
+        return []
+    w = i.window
+    reach = [w.dilations[k] * (w.kernel[k] - 1) + 1 for k in range(2)]
+    top, left, width = w.pads[0][0], w.pads[1][0], (out[3] - 1) * w.strides[1] + reach[1]
+    return [*x.shape[2:], x.stride, top, left, width, out[3], w.strides[0], reach[0], w.strides[1], tile]
+
+
+def _tap_offsets(i: Conv, image: list[int]) -> NDArray[np.int32]:
+    """Bytes from a window's first pixel to that under each tap, in the padded image."""
+    width, (height, across), (down, right) = image[5], i.window.kernel, i.window.dilations
+    pixels = np.arange(height)[:, None] * (down * width) + np.arange(across) * right
+    return np.ascontiguousarray(pixels.reshape(-1) * i.weight.shape[1], np.int32)
 
 
 def _emit_winograd(
