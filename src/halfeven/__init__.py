@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from halfeven.numerics.nonlinear import BinaryParams, Log2Params
 from halfeven.numerics.params import AffineParams, choose_params
 from halfeven.numerics.profile import Profile, profiles
 from halfeven.numerics.qtype import QType, int4, int8, int16, int32, uint4, uint8, uint16
+from halfeven.on_demand import OnDemand
 from halfeven.ops import dequantize, fake_quantize, quantize, quantized_conv2d, quantized_matmul, requantize
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ __all__ = [
     "uint16",
 ]
 
+sys.meta_path.insert(0, OnDemand())
 _MODELS = ("QuantizedModel", "load", "quantize_model")
 
 

@@ -33,6 +33,7 @@ SIMPLIFY: tuple[tuple[str, Pass], ...] = (
     ("no-ops removed", remove_no_ops),
     ("shapes inferred", infer_shapes),
     ("computed shapes settled", settle_shapes),
+    ("unused removed", remove_unused),
     ("constants folded", fold_constants),
     ("Softmax unwrapped", unwrap_softmax),
     ("unused removed", remove_unused),

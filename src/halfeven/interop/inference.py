@@ -31,25 +31,32 @@ def infer_shapes(model: ir.Model) -> int:
 
 def light_proto(model: ir.Model) -> onnx.ModelProto:
     """The model with its large initializers replaced by graph inputs of their type and shape."""
-    proto = onnx.ModelProto(ir_version=model.ir_version)
-    proto.opset_import.extend(onnx.helper.make_opsetid(d, v) for d, v in model.opset_imports.items())
-    proto.functions.extend(ir.to_proto(function) for function in model.functions.values())
-    graph = proto.graph
-    graph.name = "graph"
-    graph.node.extend(ir.to_proto(node) for node in model.graph)
-    graph.input.extend(ir.to_proto(value) for value in model.graph.inputs)
+    proto = bare_proto(model)
     for value in model.graph.initializers.values():
         tensor = value.const_value
         if tensor is None or value.is_graph_input():
             continue
         if tensor.nbytes > SMALL_BYTES:
-            graph.input.append(onnx.helper.make_tensor_value_info(value.name, tensor.dtype.value, list(tensor.shape)))
+            port = onnx.helper.make_tensor_value_info(value.name, tensor.dtype.value, list(tensor.shape))
+            proto.graph.input.append(port)
         else:
-            graph.initializer.append(ir.to_proto(tensor))
-            graph.initializer[-1].name = value.name
-    graph.output.extend(ir.to_proto(value) for value in model.graph.outputs)
+            proto.graph.initializer.append(ir.serde.serialize_tensor(tensor))
+            proto.graph.initializer[-1].name = value.name
+    return proto
+
+
+def bare_proto(model: ir.Model) -> onnx.ModelProto:
+    """The model without its initializers, whose names its nodes still read."""
+    proto = onnx.ModelProto(ir_version=model.ir_version)
+    proto.opset_import.extend(onnx.helper.make_opsetid(d, v) for d, v in model.opset_imports.items())
+    proto.functions.extend(ir.serde.serialize_function(function) for function in model.functions.values())
+    graph = proto.graph
+    graph.name = "graph"
+    graph.node.extend(ir.serde.serialize_node(node) for node in model.graph)
+    graph.input.extend(ir.serde.serialize_value(value) for value in model.graph.inputs)
+    graph.output.extend(ir.serde.serialize_value(value) for value in model.graph.outputs)
     known = (value for node in model.graph for value in node.outputs if value.type is not None)
-    graph.value_info.extend(ir.to_proto(value) for value in known if not value.is_graph_output())
+    graph.value_info.extend(ir.serde.serialize_value(value) for value in known if not value.is_graph_output())
     return proto
 
 

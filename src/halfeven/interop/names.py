@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
+from halfeven.interop.rewrite import bodies
+
 
 def name_nodes(model: ir.Model) -> int:
     """Name unnamed nodes after their first output, and tell nodes of one name apart; return how many were named."""
@@ -38,6 +40,8 @@ def add_constant(graph: ir.Graph, name: str, tensor: ir.TensorProtocol) -> ir.Va
 
 
 def _value_names(graph: ir.Graph) -> Iterator[str]:
-    for part in (graph, *graph.subgraphs()):
-        yield from (value.name for value in (*part.inputs, *part.initializers.values()) if value.name)
-        yield from (value.name for node in part for value in node.outputs if value.name)
+    yield from (value.name for value in (*graph.inputs, *graph.initializers.values()) if value.name)
+    for node in graph:
+        yield from (value.name for value in node.outputs if value.name)
+        for body in bodies(node):
+            yield from _value_names(body)

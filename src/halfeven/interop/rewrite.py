@@ -1,8 +1,8 @@
-"""The two edits that clean-up passes make: a node replaced by another, a node absorbed by the one before it."""
+"""What clean-up passes share: a node replaced by another, a node absorbed by the one before it, a node's graphs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import onnx_ir as ir
@@ -54,3 +54,12 @@ def bypass(node: ir.Node) -> bool:
     y.replace_all_uses_with(x, replace_graph_outputs=True)
     graph_of(node).remove(node, safe=True)
     return True
+
+
+def bodies(node: ir.Node) -> Iterator[ir.Graph]:
+    """The graphs inside an If, Loop or Scan."""
+    for attribute in node.attributes.values():
+        if attribute.type is ir.AttributeType.GRAPH:
+            yield attribute.as_graph()
+        elif attribute.type is ir.AttributeType.GRAPHS:
+            yield from attribute.as_graphs()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,25 +11,18 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from halfeven.interop.qdq import OPSET
+from halfeven.interop.rewrite import bodies
 
 
 def reads(node: ir.Node) -> list[ir.Value]:
     """What a node needs: its inputs, then what the graphs inside it (of If, Loop, Scan) take from around them."""
     needed = dict.fromkeys(v for v in node.inputs if v is not None)
-    for body in _bodies(node):
+    for body in bodies(node):
         own = {*body.inputs, *body.initializers.values(), *(v for n in body.all_nodes() for v in n.outputs)}
         own |= {v for part in body.subgraphs() for v in (*part.inputs, *part.initializers.values())}
         taken = (v for n in body.all_nodes() for v in n.inputs if v is not None and v not in own)
         needed |= dict.fromkeys((*taken, *(v for v in body.outputs if v not in own)))
     return list(needed)
-
-
-def _bodies(node: ir.Node) -> Iterator[ir.Graph]:
-    for attribute in node.attributes.values():
-        if attribute.type is ir.AttributeType.GRAPH:
-            yield attribute.as_graph()
-        elif attribute.type is ir.AttributeType.GRAPHS:
-            yield from attribute.as_graphs()
 
 
 def single_node_model(node: ir.Node, constants: Mapping[str, NDArray[Any]]) -> bytes:

@@ -50,8 +50,21 @@ def calibrate(
     ModelError
         If onnxruntime cannot run the model, or it computes NaN from a sample: naming tensor, node and sample.
     """
-    tapped = tap(model, tensors, threads=1)
     seen = {name: Gathering(kind) for name in tensors}
+    count = _gather(model, seen, samples, progress, softmax, total)
+    return {name: seen.pop(name).statistics for name in tensors}, count
+
+
+def _gather(
+    model: ir.Model,
+    seen: Mapping[str, Gathering],
+    samples: Iterable[Mapping[str, np.ndarray]],
+    progress: Progress | None,
+    softmax: Mapping[str, SoftmaxRead],
+    total: int | None,
+) -> int:
+    """Run all samples; the number of them. The sessions are gone when it returns."""
+    tapped = tap(model, seen.keys(), threads=1)
 
     def look(numbered: tuple[int, Mapping[str, np.ndarray]]) -> int:
         number, sample = numbered
@@ -68,7 +81,7 @@ def calibrate(
     for count in in_turn(look, enumerate(map(_copied, samples)), runs_at_once()):
         if progress is not None:
             progress(count, total)
-    return {name: gathering.statistics for name, gathering in seen.items()}, count
+    return count
 
 
 def runs_at_once() -> int:

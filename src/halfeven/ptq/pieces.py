@@ -15,6 +15,7 @@ import onnx_ir as ir
 import onnxruntime as ort
 
 from halfeven.errors import ModelError
+from halfeven.interop.inference import bare_proto
 from halfeven.interop.structure import reads
 from halfeven.ptq.shared_weights import SharedWeights
 
@@ -123,9 +124,7 @@ def _constants(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, ir.Te
 
 def _without_constants(model: ir.Model) -> tuple[onnx.ModelProto, dict[str, ir.TensorProtocol]]:
     constants = {n: v.const_value for n, v in model.graph.initializers.items() if v.const_value is not None}
-    bare = model.clone()
-    bare.graph.initializers.clear()
-    return ir.to_proto(bare), constants
+    return bare_proto(model), constants
 
 
 def _needed(nodes: Sequence[onnx.NodeProto]) -> tuple[str, ...]:

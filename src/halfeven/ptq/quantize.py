@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,7 @@ from halfeven.ptq.options import Options, again
 from halfeven.ptq.placement import Placement
 from halfeven.ptq.plan import Plan, make_plan
 from halfeven.ptq.remarks import remarks_on
+from halfeven.ptq.shared_weights import trim_heap
 from halfeven.ptq.weights import Widened
 from halfeven.ranges import Statistics
 
@@ -248,7 +250,11 @@ def plan_quantization(
     """The cleaned-up model and what :func:`quantize` would do to it; print the plan to see every node's setting."""
     read = _read_float(model)
     cleaned = interop.clean_up(read)
-    plan = make_plan(cleaned.model, {str(node.name) for node in read.graph}, **options)
+    original = {str(node.name) for node in read.graph}
+    del read
+    gc.collect()  # graphs are circles; behind them lie the file's messages and the weights that were folded
+    trim_heap()
+    plan = make_plan(cleaned.model, original, **options)
     _check_some_integer(plan.placement, model)
     return cleaned, plan
 

@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from halfeven.interop.structure import reads
 from halfeven.ptq.pieces import Piece, Source
+from halfeven.ptq.shared_weights import trim_heap
 
 Array = np.ndarray
 TAPS = 4  # wanted tensors a piece: what is held at once (and the nearer caches), against the cost of one more session
@@ -67,7 +68,9 @@ def tap(model: ir.Model, wanted: Collection[str], threads: int | None = None) ->
     pieces = pieces_of(source.nodes, kept)
     last = {name: k for k, piece in enumerate(pieces) for node in piece for name in reads(node)}
     open_piece = partial(source.open, threads=threads)
-    return TappedModel(tuple(_segment(open_piece, k, piece, kept, last) for k, piece in enumerate(pieces)), kept)
+    segments = tuple(_segment(open_piece, k, piece, kept, last) for k, piece in enumerate(pieces))
+    trim_heap()  # of what onnxruntime made on the way from each graph to a session
+    return TappedModel(segments, kept)
 
 
 def _segment(

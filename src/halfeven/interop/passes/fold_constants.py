@@ -11,9 +11,13 @@ import numpy as np
 import onnx_ir as ir
 
 from halfeven.interop.lines import model_error, one_line
+from halfeven.interop.rewrite import bodies
 
 FREE_SIZE = 2**16  # elements: a result up to this is always folded, a larger one only if it does not outgrow its inputs
 KEPT = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})  # they say what is quantized
+FOLDED = frozenset(  # by onnxscript, whatever they read
+    ("Abs", "CastLike", "ConcatFromSequence", "SequenceAt", "SequenceConstruct", "Size", "SplitToSequence")
+)
 UNBOUNDED = frozenset({"Range", "Expand", "Tile", "ConstantOfShape", "Resize", "OneHot", "EyeLike", "Pad"})
 
 
@@ -23,7 +27,9 @@ def fold_constants(model: ir.Model) -> int:
     Weights behind Cast, Transpose, Reshape, Identity, and Shape chains of static sizes become initializers. A result
     that would outgrow its inputs (Expand, Tile, Range of millions) stays a node; so do Quantize and Dequantize.
     """
-    from onnxscript.optimizer import fold_constants as fold  # noqa: PLC0415 - half a second, needed here alone
+    if not any(map(_may_fold, model.graph)):
+        return 0
+    from onnxscript.optimizer import fold_constants as fold  # noqa: PLC0415 - half a second and 24 MB, needed here alone
 
     before = len(model.graph)
     try:
@@ -45,6 +51,17 @@ def _quietly() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+def _may_fold(node: ir.Node) -> bool:
+    """Whether it reads constants alone, or onnxscript has a rule of its own for it.
+
+    What its rules for Shape, Gather, Reshape, Cast, Concat and Dropout find, the passes before have settled.
+    """
+    if node.op_type in FOLDED or any(bodies(node)):
+        return True
+    read = [value for value in node.inputs if value is not None]
+    return bool(read) and all(value.const_value is not None for value in read) and _worth_it(node)
 
 
 def _worth_it(node: ir.Node) -> bool:
