@@ -86,7 +86,7 @@ def measure(shape: Shape, threads: int, seconds: float) -> Found:
     rounds = []
     begin = time.perf_counter()
     while time.perf_counter() - begin < seconds:
-        peak = _native.peak_operations_per_second(-1, threads)
+        peak = _native.peak_operations_per_second(-1, threads, rounds=1)
         spent = float(np.median([stage.plan.profile(*ends, threads)[step] for _ in range(STEPS_A_ROUND)]))
         rounds.append((spent, peak, operations / spent / peak))
     return Found(*np.median(rounds, axis=0))

@@ -406,15 +406,16 @@ void bind_engine(nb::module_& m) {
         "The processors that this process may use, or what HALFEVEN_NUM_THREADS says.");
   m.def(
       "peak_operations_per_second",
-      [](int isa, int threads) {
+      [](int isa, int threads, int rounds) {
         const native::Isa chosen = native::isa_from_index(isa);
         if (threads < 0) throw nb::value_error("threads must be 0 (all processors) or a positive number");
+        if (rounds < 1) throw nb::value_error("rounds must be positive");
         const int count = threads > 0 ? threads : native::default_threads();
         const nb::gil_scoped_release release;
-        return native::peak_operations_per_second(chosen, count);
+        return native::peak_operations_per_second(chosen, count, rounds);
       },
-      arg("isa") = -1, arg("threads") = 0,
-      "Multiplications and additions of bytes a second, on registers alone: measured, in a quarter of a second.");
+      arg("isa") = -1, arg("threads") = 0, arg("rounds") = 12,
+      "Multiplications and additions of bytes a second, on registers alone: the best of rounds of about 20 ms.");
   nb::class_<native::Pages>(m, "Pages", "Memory for packed weights: large pages, where the system has them.")
       .def(nb::init<>());
   nb::class_<native::PackedWeights>(m, "ProductWeights", "Weights of a product, packed for an instruction set.")

@@ -37,6 +37,7 @@ void normalize(PlanHandle& plan, const Sizes& from, const Sizes& to, const Sizes
   check_size("offset", offset.size(), gain.size());
   const std::vector<std::int64_t> g = copied(gain);
   const std::vector<std::int64_t> b = copied(offset);
+  const native::Isa isa = plan.isa();
   add(plan, {x.id}, y, elements(sizes) * 16, [=](const Frame& frame, const Parallel& parallel) {
     const native::Normalize task{x.at(frame),
                                  x.type,
@@ -53,7 +54,8 @@ void normalize(PlanHandle& plan, const Sizes& from, const Sizes& to, const Sizes
                                  code.zero,
                                  code.lo,
                                  code.hi,
-                                 y.type};
+                                 y.type,
+                                 isa};
     native::normalize(task, y.at(frame), parallel);
   });
 }

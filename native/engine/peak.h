@@ -5,8 +5,8 @@
 
 namespace halfeven::native {
 
-// Multiplications and additions a second of the peak kernel on `threads` threads, in about a quarter of a second:
-// the best of several rounds, since what else runs can only take from it.
-double peak_operations_per_second(Isa isa, int threads);
+// Multiplications and additions a second of the peak kernel on `threads` threads, about 20 ms a round:
+// the best of `rounds`, since what else runs can only take from it; one round is what the machine gives right now.
+double peak_operations_per_second(Isa isa, int threads, int rounds);
 
 }  // namespace halfeven::native

@@ -198,9 +198,26 @@ class Families {
           ->function({x.data(), y.data(), 4, n, n, 4, 100, 20, gain.data(), offset.data(), true, 34, {128, 0, 255}});
       digests_.add("normalize rows", y);
       std::vector<std::int16_t> words(size(4 * n));
-      const Normalize task{x.data(), Type::u8, 4, 1, n, 1, 4, 100, 20, gain, offset, 30, 9, -32768, 32767, Type::s16};
+      const Normalize task{x.data(), Type::u8, 4,  1, n,      1,     4,         100, 20,
+                           gain,     offset,   30, 9, -32768, 32767, Type::s16, isa_};
       normalize(task, words.data(), serial);
       digests_.add("normalize", words);
+      const auto codes = random_.filled<std::int16_t>(4 * n, -32768, 32767);
+      find_kernel(normalize_kernels, Type::s16, Type::s16, isa_)
+          ->function({codes.data(),
+                      words.data(),
+                      4,
+                      n,
+                      n,
+                      2,
+                      100,
+                      20,
+                      gain.data(),
+                      offset.data(),
+                      true,
+                      30,
+                      {0, -32768, 32767}});
+      digests_.add("normalize rows of words", words);
     }
   }
 

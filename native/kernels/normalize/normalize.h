@@ -27,6 +27,7 @@ struct Normalize {
   std::int64_t qmin;
   std::int64_t qmax;
   Type y_type;
+  Isa isa;
 };
 
 // The sizes must be inside what docs/math/normalize.md, "Width", says; 0 <= F <= 30, 0 <= f <= 30, 0 <= k <= 61.

@@ -1,4 +1,4 @@
-// Normalization of rows of u8 codes by their own mean and variance, a gain and an offset a code:
+// Normalization of rows of u8 or s16 codes by their own mean and variance, a gain and an offset a code:
 // docs/math/normalize.md. The arithmetic is that of normalize.h. Plain data and declarations only, see softmax/rows.h.
 #pragma once
 
@@ -10,11 +10,11 @@
 namespace halfeven::native {
 
 struct NormalizeRows {
-  const std::uint8_t* x;
-  std::uint8_t* y;
+  const void* x;
+  void* y;
   std::int64_t rows;
   std::int64_t count;    // codes of a row
-  std::int64_t stride;   // between rows
+  std::int64_t stride;   // codes between rows
   int half_fraction;     // f
   std::int64_t epsilon;  // E'
   int fraction;          // F

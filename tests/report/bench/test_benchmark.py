@@ -135,6 +135,8 @@ def test_the_peak_is_above_what_any_layer_does() -> None:
             assert _native.peak_operations_per_second(k, 1) > 1e8
     with pytest.raises(ValueError, match="threads"):
         _native.peak_operations_per_second(-1, -1)
+    with pytest.raises(ValueError, match="rounds"):
+        _native.peak_operations_per_second(-1, 1, 0)
 
 
 def test_a_batch_is_timed_both_ways_and_in_peers(model: halfeven.QuantizedModel, tmp_path: Path) -> None:
