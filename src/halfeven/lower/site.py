@@ -50,10 +50,12 @@ class Operand:
 
 
 def constant_of(value: ir.Value | None) -> NDArray[Any] | None:
-    """The array of a constant value, else None."""
+    """The array of a constant value, else None; it is the graph's own, so it cannot be written to."""
     if value is None or value.const_value is None or value.is_graph_input():
         return None
-    return np.asarray(value.const_value.numpy())
+    array = np.asarray(value.const_value.numpy()).view()
+    array.flags.writeable = False
+    return array
 
 
 def rank_of(value: ir.Value) -> int | None:
