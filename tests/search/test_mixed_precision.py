@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from halfeven import search as module
 from halfeven.execute.float_part import open_session, run_session
 from halfeven.interop import to_bytes
 from halfeven.ptq.difference import Difference, Measure
-from halfeven.search import MixedPrecision
-from halfeven.search.finish import Finish
+from halfeven.search import Judged, MixedPrecision
+from halfeven.search.finish import Finish, Finished
 from halfeven.search.run import _Search
 
 DATA = small_models.images(24)
@@ -105,13 +106,15 @@ def test_a_configuration_of_eight_bit_weights_says_so(found: he.QuantizedModel) 
 
 
 @pytest.mark.parametrize("algorithm", ["bias-correction", "second-order-rounding"])
-def test_a_size_holds_for_the_file_after_its_algorithms(algorithm: str) -> None:
+def test_a_size_holds_for_the_file_after_its_algorithms(algorithm: str, tmp_path: Path) -> None:
     smallest = he.quantize_model(small_models.cnn(), DATA, method="max", weights="int4", algorithms=[algorithm])
     limit = len(to_bytes(smallest._graph)) + 900
     model = quantized(MixedPrecision(max_bytes=limit, max_wide=0.0), weights="int4", algorithms=[algorithm])
     assert model.search is not None
     assert model.search.best.wide
     assert model.search.best.size_bytes == len(to_bytes(model._graph)) <= limit
+    model.save(tmp_path / "found.onnx")
+    assert (tmp_path / "found.onnx").stat().st_size == model.search.best.size_bytes
     assert model.search.reached
 
 
@@ -215,6 +218,58 @@ def test_what_algorithms_reach_needs_no_more_bits(refined: he.QuantizedModel) ->
     assert "before accuracy algorithms" in str(model.search)
     again = he.quantize_model(small_models.cnn(), DATA, method="max", config=model.search.config)
     assert same_file(model, again)
+
+
+def test_what_algorithms_gain_saves_bits_above_their_reach_too(refined: he.QuantizedModel) -> None:
+    assert refined.search is not None
+    floor = level(refined.search.best) + 3.5
+    model, without = (quantized(MixedPrecision(min_sqnr_db=floor), algorithms=a) for a in (None, ()))
+    result, plain = model.search, without.search
+    assert result is not None
+    assert plain is not None
+    assert result.reached
+    assert plain.reached
+    assert level(result.candidate) < floor <= level(result.best)
+    assert 0 < result.best.wide_share < plain.best.wide_share
+    assert "with accuracy algorithms these bits are enough" in str(result)
+    again = he.quantize_model(small_models.cnn(), DATA, method="max", config=result.config)
+    assert same_file(model, again)
+
+
+def test_where_algorithms_gain_less_than_expected_the_floor_is_reached_without(
+    refined: he.QuantizedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was gained on the narrowest model was luck: other models have nothing from their algorithms."""
+    finished = Finish.__call__
+
+    def unlucky(self: Finish, candidate: Judged) -> Finished:
+        made = finished(self, candidate)
+        return made if not candidate.wide else replace(made, judged=replace(made.judged, error=candidate.error))
+
+    monkeypatch.setattr(Finish, "__call__", unlucky)
+    assert refined.search is not None
+    floor = level(refined.search.best) + 3.5
+    result = quantized(MixedPrecision(min_sqnr_db=floor), algorithms=None).search
+    assert result is not None
+    assert result.reached
+    assert floor <= level(result.candidate)
+
+
+def test_an_interruption_between_algorithms_leaves_the_best_so_far(
+    refined: he.QuantizedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished = Finish.__call__
+
+    def stopped(self: Finish, candidate: Judged) -> Finished:
+        made = finished(self, candidate)
+        return replace(made, interrupted=True) if candidate.wide else made
+
+    monkeypatch.setattr(Finish, "__call__", stopped)
+    assert refined.search is not None
+    model = quantized(MixedPrecision(min_sqnr_db=level(refined.search.best) + 3.5), algorithms=None)
+    assert model.search is not None
+    assert model.search.interrupted
+    assert "it was interrupted: the best model so far is taken" in str(model.search)
 
 
 def test_algorithms_that_are_stopped_leave_the_model_without_them(

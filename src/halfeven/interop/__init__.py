@@ -8,7 +8,7 @@ from halfeven.interop.equality import Equality, check_equal
 from halfeven.interop.metadata import metadata, set_metadata, source_of
 from halfeven.interop.qoperator import rewrite_qoperators
 from halfeven.interop.read import read_model
-from halfeven.interop.write import file_bytes, producer_version, to_bytes, write_model
+from halfeven.interop.write import file_bytes, producer_version, sign, to_bytes, write_model
 
 __all__ = [
     "CleanUp",
@@ -25,6 +25,7 @@ __all__ = [
     "read_model",
     "rewrite_qoperators",
     "set_metadata",
+    "sign",
     "simplify",
     "source_of",
     "to_bytes",

@@ -28,6 +28,11 @@ def producer_version() -> str:
         return "source"
 
 
+def sign(model: ir.Model) -> None:
+    """Name this package and its version as what wrote the model."""
+    model.producer_name, model.producer_version = PRODUCER, producer_version()
+
+
 def write_model(
     model: ir.Model | onnx.ModelProto, path: str | os.PathLike[str], *, embedded_limit: int = EMBEDDED_LIMIT
 ) -> None:
@@ -43,7 +48,7 @@ def write_model(
     """
     target = Path(os.path.realpath(path))  # a link stays a link
     made = ir.from_proto(model) if isinstance(model, onnx.ModelProto) else model.clone()
-    made.producer_name, made.producer_version = PRODUCER, producer_version()
+    sign(made)
     _check(made, target)
     size = sum(t.nbytes for graph in made.graphs() for v in graph.initializers.values() if (t := v.const_value))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Begin = Callable[[str], object]
 RANKED_ON = 8  # samples: the order is a guess, the judge is not
+RELAXED = 2  # searches for a model that its algorithms bring to the floor, before one that reaches it without
+WORTH = 10**0.05  # half a decibel: what less is gained is within the noise of the samples
 FINER = 256.0  # int8 steps are a sixteenth of int4's, their error's energy that squared
 
 
@@ -68,7 +71,7 @@ def mixed_precision(
 
     Activations are int8 or int16, one choice for each scale; weights int8 or int16, with ``weights="int4"`` also int4.
     What a configuration says of a node stays. Candidates are made without accuracy algorithms that act on codes; the
-    model taken has them.
+    model taken has them, and may miss the floor without them by as much as they have been seen to gain.
 
     Ctrl-C, or the end of ``settings.seconds``, ends the search: the best model so far is returned, from the first one
     judged on. Without an end in time, equal data give equal models.
@@ -168,6 +171,7 @@ class _Search:
         self._judge = Judge(calibrated, self._knobs, self._samples, self._expected, settings.measure)
         self._finish = Finish(calibrated, self._knobs, self._judge, self._reaches, progress)
         self._sensitivity: Sensitivity | None = None
+        self._order: list[Knob] | None = None
 
     def run(self) -> tuple[PtqResult, MixedPrecisionResult]:
         """Search until there is nothing more to try, the time is over, or somebody stops it."""
@@ -184,13 +188,16 @@ class _Search:
                 self._deadline += time.monotonic() - begun  # it is the search's
         ended, interrupted = "the search came to its end", False
         try:
-            for count, _ in enumerate(self._steps(base)):
-                self._tick(count)
+            if narrow is not None and (found := self._with_algorithms(base, narrow)) is not None:
+                candidate, made = found
+                ended = "with accuracy algorithms these bits are enough"
+                return made.result, self._result(base, candidate, made, ended, interrupted=False)
+            self._walk(base, self._settings.most_error)
         except _TimeIsOver:
             ended = f"the time of {self._settings.seconds:g} s was over"
         except KeyboardInterrupt:
             ended, interrupted = "it was interrupted: the best model so far is taken", True
-        best = self._best(tuple(self._judge.known.values()), base)
+        best = self._best(base, self._settings.most_error)
         finished = narrow if narrow is not None and best is base else self._finished(best)
         return finished.result, self._result(
             base, best, finished, ended, interrupted=interrupted or finished.interrupted
@@ -205,11 +212,40 @@ class _Search:
         most = self._asked.most_error
         return (most is None or judged.error <= most) and holds(judged, self._asked)
 
-    def _steps(self, base: Judged) -> Iterator[None]:
-        most, settings, knobs = self._settings.most_error, self._settings, self._knobs
+    def _with_algorithms(self, base: Judged, narrow: Finished) -> tuple[Judged, Finished] | None:
+        """A model that reaches the floor with its algorithms, though not without them; None where none is found.
+
+        What they gain on the narrowest model is what the search may miss the floor by. Where they gain less on the
+        model that it finds, it searches once more with that.
+        """
+        most, gain = self._settings.most_error, _gain(base, narrow)
+        for _ in range(RELAXED):
+            if most is None or not WORTH <= gain < math.inf:
+                return None
+            self._walk(base, most * gain)
+            candidate = self._best(base, most * gain)
+            if not most < candidate.error <= most * gain:
+                return None
+            made = self._finished(candidate)
+            if made.interrupted:
+                raise KeyboardInterrupt
+            if self._reaches(made.judged):
+                return candidate, made
+            self._check_time()
+            gain = min(_gain(candidate, made), math.sqrt(gain))
+        return None
+
+    def _walk(self, base: Judged, most: float | None) -> None:
+        for count, _ in enumerate(self._steps(base, most)):
+            self._tick(count)
+
+    def _steps(self, base: Judged, most: float | None) -> Iterator[None]:
+        settings, knobs = self._settings, self._knobs
         if not knobs.knobs or (most is not None and base.error <= most):
             return
-        order = order_of(knobs, self._gains(), base.size_bytes)
+        if self._order is None:
+            self._order = order_of(knobs, self._gains(), base.size_bytes)
+        order = self._order
         self._begin("judging models")
         if most is None:
             yield from to_limits(self._judge, knobs, order, settings, base)
@@ -275,14 +311,18 @@ class _Search:
             sensitivity=self._sensitivity,
         )
 
-    def _best(self, judged: Sequence[Judged], base: Judged) -> Judged:
+    def _best(self, base: Judged, most: float | None) -> Judged:
         """The cheapest that reaches the floor; where there is none, the most accurate within the limits."""
-        allowed = [j for j in judged if j is base or holds(j, self._settings)]
-        most = self._settings.most_error
+        allowed = [j for j in self._judge.known.values() if j is base or holds(j, self._settings)]
         good = [j for j in allowed if most is not None and j.error <= most]
         if good:
             return min(good, key=lambda j: cost_of(self._knobs, j, base))
         return min(allowed, key=lambda j: j.error)
+
+
+def _gain(candidate: Judged, made: Finished) -> float:
+    """How many times less error it has with its algorithms."""
+    return candidate.error / made.judged.error if made.judged.error > 0 else math.inf
 
 
 class _TimeIsOver(Exception):  # noqa: N818
