@@ -84,6 +84,8 @@ def test_values_that_a_softmax_cannot_tell_apart() -> None:
     got = SoftmaxRead(-1, 256).told_apart(x)
     reach = np.log(2 * 256 * 4)
     np.testing.assert_allclose(got, [[0, 5 - reach, 5 - reach, 5], [-3, -3, -3, -3 - reach]], rtol=1e-6)
+    masked_whole = np.float32([[-np.inf] * 2, [np.finfo(np.float32).min] * 2])
+    np.testing.assert_array_equal(SoftmaxRead(-1, 256).told_apart(masked_whole), 0)
 
 
 @pytest.mark.parametrize("activations", ["int8", "int16"])

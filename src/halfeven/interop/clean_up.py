@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from halfeven.interop.inference import infer_shapes
 from halfeven.interop.names import name_nodes
+from halfeven.interop.passes.attention import open_attention
 from halfeven.interop.passes.clips import unify_clips
 from halfeven.interop.passes.constants import lift_constants
 from halfeven.interop.passes.fold_affine import fold_batch_norm, fold_scale_and_bias
@@ -16,6 +17,7 @@ from halfeven.interop.passes.fold_constants import fold_constants
 from halfeven.interop.passes.gelu import recognise_gelu
 from halfeven.interop.passes.hard_swish import recognise_hard_swish
 from halfeven.interop.passes.layer_norm import recognise_layer_norm
+from halfeven.interop.passes.masks import settle_masks
 from halfeven.interop.passes.matmul_bias import join_matmul_bias
 from halfeven.interop.passes.no_ops import remove_no_ops
 from halfeven.interop.passes.remaining_batch_norm import rewrite_batch_norm
@@ -35,6 +37,7 @@ SIMPLIFY: tuple[tuple[str, Pass], ...] = (
     ("computed shapes settled", settle_shapes),
     ("unused removed", remove_unused),
     ("constants folded", fold_constants),
+    ("Attention opened", open_attention),
     ("Softmax unwrapped", unwrap_softmax),
     ("unused removed", remove_unused),
 )
@@ -42,6 +45,7 @@ SIMPLIFY: tuple[tuple[str, Pass], ...] = (
 
 FUSE: tuple[tuple[str, Pass], ...] = (
     ("clips unified", unify_clips),
+    ("masks settled", settle_masks),
     ("HardSwish and HardSigmoid recognised", recognise_hard_swish),
     ("Gelu recognised", recognise_gelu),
     ("LayerNormalization recognised", recognise_layer_norm),

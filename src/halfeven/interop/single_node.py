@@ -33,7 +33,7 @@ def single_node_model(node: ir.Node, constants: Mapping[str, NDArray[Any]]) -> b
     initializers = [onnx.numpy_helper.from_array(np.asarray(a), name) for name, a in constants.items()]
     graph = onnx.helper.make_graph([proto], "part", inputs, outputs, initializers)
     domains = {node.domain or "": node.version or 1}
-    domains[""] = OPSET
+    domains[""] = max(OPSET, node.graph.opset_imports.get("", OPSET) if isinstance(node.graph, ir.Graph) else OPSET)
     opsets = [onnx.helper.make_opsetid(domain, version) for domain, version in domains.items()]
     return bytes(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString())
 

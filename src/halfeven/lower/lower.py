@@ -20,6 +20,7 @@ from halfeven.ir.instructions import Dequantize, Float, Instruction, Quantize
 from halfeven.ir.program import Program
 from halfeven.ir.select import Mask, Where
 from halfeven.lower.assemble import assemble
+from halfeven.lower.conditions import lower_condition
 from halfeven.lower.float_steps import lower_in_steps
 from halfeven.lower.match import find_site
 from halfeven.lower.open_products import lower_open_product
@@ -41,7 +42,7 @@ class _Plan:
     lowered: dict[ir.Node, list[Instruction]] = field(default_factory=dict)  # by the QuantizeLinear that ends the site
     reasons: dict[ir.Node, str] = field(default_factory=dict)  # operators that a rule refused
     floats: set[ir.Value] = field(default_factory=set)  # values that somebody reads as floats
-    open: dict[ir.Node, list[Instruction]] = field(default_factory=dict)  # by the node whose result is read as floats
+    open: dict[ir.Node, list[Instruction]] = field(default_factory=dict)  # by the node whose result is read as it is
 
 
 def lower(model: ir.Model, profile: str | Profile, *, strict: bool = False, name: str = "model") -> Program:
@@ -148,8 +149,10 @@ def _spread_floats(graph: ir.Graph, plan: _Plan, profile: Profile) -> None:
             continue
         if (found := _open_product(node, profile)) is not None:
             plan.open[node] = found
-        else:
-            plan.floats |= set(reads(node))
+            continue
+        if (found := lower_condition(node, profile)) is not None:
+            plan.open[node] = found
+        plan.floats |= set(reads(node))
 
 
 def _open_product(node: ir.Node, profile: Profile) -> list[Instruction] | None:

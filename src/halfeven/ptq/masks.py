@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from halfeven.interop.passes.masks import ABSORBS
 from halfeven.interop.values import constant
 from halfeven.ptq.operators import Role
 from halfeven.ptq.placement import Group, PlacedBlock, Placement
@@ -30,11 +31,13 @@ class SoftmaxRead:
     def told_apart(self, x: np.ndarray) -> np.ndarray:
         """``max(x, row's max - ln(2 levels n))``, rows of n: all that is lower, together, adds up to half a code.
 
-        ``exp`` of it is at most ``1 / (2 levels n)`` beside the 1 of the row's greatest value.
+        ``exp`` of it is at most ``1 / (2 levels n)`` beside the 1 of the row's greatest value. A row that is masked
+        whole is one number, of which every code says the same: 0.
         """
         rows = x.shape[self.axis] if x.size else 1
         reach = np.float32(math.log(2 * self.levels * rows))
-        return np.asarray(np.maximum(x, x.max(axis=self.axis, keepdims=True, initial=-np.inf) - reach))
+        top = x.max(axis=self.axis, keepdims=True, initial=-np.inf)
+        return np.asarray(np.where(top > ABSORBS, np.maximum(x, top - reach), np.float32(0)))
 
 
 def softmax_reads(model: ir.Model, placement: Placement, levels: Mapping[str, int]) -> dict[str, SoftmaxRead]:

@@ -8,6 +8,7 @@ from enum import Enum
 
 import onnx_ir as ir
 
+from halfeven.interop.passes.masks import ABSORBS
 from halfeven.interop.values import constant, given, is_op, scalar
 from halfeven.lower.functions import FUNCTIONS
 from halfeven.ptq.refusals import (
@@ -95,7 +96,7 @@ OPERATORS: dict[str, Operator] = {
     "Min": Operator(Role.ARITHMETIC, operands=None, clamps=True, refusal=refuse_single),
     "ReduceMean": Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_axes),
     "ReduceSum": Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_axes),
-    "Where": Operator(Role.ARITHMETIC, operands=3, clamps=True),
+    "Where": Operator(Role.ARITHMETIC, operands=3, clamps=True),  # but for masks, see operator_of
     "Softmax": Operator(Role.ARITHMETIC),
     **dict.fromkeys(_NORMALIZATIONS, Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_normalization)),
     **dict.fromkeys(FUNCTIONS, Operator(Role.FUNCTION)),
@@ -114,6 +115,7 @@ OPERATORS: dict[str, Operator] = {
 _MATRIX = Operator(Role.PRODUCT, clamps=True, refusal=refuse_conv)
 _SCALED = Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_divisor)
 _INTERPOLATED = Operator(Role.ARITHMETIC, clamps=True, refusal=refuse_resize)
+_MASKED = Operator(Role.MOVE, operands=3)
 
 
 def operator_of(node: ir.Node) -> Operator | None:
@@ -127,7 +129,15 @@ def operator_of(node: ir.Node) -> Operator | None:
         return _SCALED
     if is_op(node, "Resize") and node.attributes.get_string("mode", "nearest") == "linear":
         return _INTERPOLATED
+    if is_op(node, "Where") and any(_needs_no_code(v) for v in node.inputs[1:]):
+        return _MASKED
     return OPERATORS.get(node.op_type)
+
+
+def _needs_no_code(value: ir.Value | None) -> bool:
+    """Whether a number is a code of every scale: 0, or so low that it is the least."""
+    number = scalar(value)
+    return number is not None and (number == 0 or number <= ABSORBS)
 
 
 def carriers(node: ir.Node, operator: Operator) -> list[ir.Value | None]:

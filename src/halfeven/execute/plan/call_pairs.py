@@ -6,7 +6,7 @@ import numpy as np
 
 from halfeven.errors import ParameterError
 from halfeven.execute.plan.arguments import broadcast
-from halfeven.execute.plan.calls import ALL_CODES, array, clamp, holds, known, plain, room
+from halfeven.execute.plan.calls import ALL_CODES, ORDERED, array, clamp, holds, known, plain, room
 from halfeven.execute.plan.folded import stored, stored_rescale
 from halfeven.execute.plan.layout import Held, Shape
 from halfeven.execute.plan.stage import Stage
@@ -79,7 +79,7 @@ def call_divide(i: Divide, stage: Stage) -> bool:
 
 def call_extreme(i: Extreme, stage: Stage) -> bool:
     """The larger or smaller code of each pair."""
-    if not known(stage, i.a, i.b) or stage.dtype_of(i.a) != stage.dtype_of(i.b):
+    if not known(stage, i.a, i.b, kinds=ORDERED) or stage.dtype_of(i.a) != stage.dtype_of(i.b):
         return False
     a, b, shape = _pair(i, stage)
     y = room(stage, shape, a.dtype)

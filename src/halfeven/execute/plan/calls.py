@@ -27,6 +27,7 @@ from halfeven.ir.rescale import Rescale, Target
 from halfeven.ir.select import ReduceExtreme, ReduceSum, ResizeLinear
 
 ALL_CODES = (*CODES, np.dtype(np.int32))
+ORDERED = (*ALL_CODES, np.dtype(np.bool_))  # what can be compared: of truth values the larger is "or"
 MOST_SUM = 2**62
 
 
@@ -149,7 +150,7 @@ def count_over(axes: Sequence[int], shape: Shape) -> int:
 def call_reduce_extreme(i: ReduceExtreme, stage: Stage) -> bool:
     """The largest or smallest code over any axes."""
     shape = stage.any_shape(i.x)
-    if shape is None or not known(stage, i.x):
+    if shape is None or not known(stage, i.x, kinds=ORDERED):
         return False
     check_some(i.axes, shape)
     x, sizes = _over(stage, i.x, i.axes)
