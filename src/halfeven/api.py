@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
 
@@ -149,17 +149,26 @@ class QuantizedModel:
         found = self._run(values, wanted, backend, threads, progress=progress)
         return {p.name: found[p.codes or p.name] for p in self.outputs}
 
-    def with_boundary(self, form: Literal["float", "codes"]) -> QuantizedModel:
+    def with_boundary(self, form: Boundary) -> QuantizedModel:
         """The same model with float32 values or integer codes at its inputs and outputs; what is inside stays.
 
-        "codes": without the QuantizeLinear behind inputs and the DequantizeLinear before outputs, as on a board; what
-        carries no codes stays as it is. "float": with them. Save it to have the file.
-        """
-        from halfeven.interop.boundary import expose_codes, hide_codes  # noqa: PLC0415
+        Save it to have the file.
 
-        if form not in ("float", "codes"):
-            raise ParameterError(f"a boundary is 'float' or 'codes', not {form!r}")
-        graph = hide_codes(self._graph) if form == "float" else expose_codes(self._graph).model
+        Parameters
+        ----------
+        form : "codes": without the QuantizeLinear behind inputs and the DequantizeLinear before outputs, as on a board;
+            what carries no codes stays as it is. "float": with them. A dict says it by name of input and output, of
+            which the others stay as they are; there "codes" where nothing carries any is an error.
+
+        Raises
+        ------
+        ParameterError, ModelError
+            If there is no such form or name, or an input or output named cannot be codes. "unquantized" belongs to
+            :func:`quantize_model`: it is made before scales are chosen.
+        """
+        from halfeven.ptq.boundary import rewritten  # noqa: PLC0415
+
+        graph = rewritten(self._graph, form)
         return QuantizedModel(graph, self._lowered(graph), self.source, self.ptq, self.search)
 
     def _at_reals(self) -> tuple[Program, ir.Model]:

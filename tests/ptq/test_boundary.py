@@ -62,14 +62,50 @@ def test_a_boundary_can_be_changed_afterwards_and_back() -> None:
     back = codes.with_boundary("float")
     assert_array_equal(back.run({"image": data[:3]})["score"], real.run({"image": data[:3]})["score"])
     assert str(codes.with_boundary("codes").program) == str(codes.program)
-    with pytest.raises(ParameterError, match="'float' or 'codes', not 'int8'"):
-        real.with_boundary("int8")  # type: ignore[arg-type]
+
+
+def test_a_boundary_can_be_changed_by_name() -> None:
+    model, data = small_models.cnn(), small_models.images(16)
+    real = he.quantize_model(model, data, method="max")
+    for named in ({"image": "codes"}, {"score": "codes"}, {"image": "codes", "score": "float"}):
+        made = real.with_boundary(named)
+        assert {p.name: p.takes_codes for p in (*made.inputs, *made.outputs)} == {
+            name: named.get(name) == "codes" for name in ("image", "score")
+        }
+        assert str(made.program) == str(he.quantize_model(model, data, method="max", boundary=named).program)
+        assert real.with_boundary("float").inputs == real.inputs  # which is as it was
+    mixed = real.with_boundary("codes").with_boundary({"score": "float"})  # the input stays as it is
+    assert (mixed.inputs[0].takes_codes, mixed.outputs[0].takes_codes) == (True, False)
+    feeds = {"image": he.quantize(data[:3], mixed.inputs[0].params)}
+    assert_array_equal(mixed.run(feeds)["score"], real.run({"image": data[:3]})["score"])
+
+
+@pytest.mark.parametrize(
+    ("boundary", "match"),
+    [
+        ("int8", "no form is named 'int8': one of float, codes, unquantized"),
+        ({"image": "int8"}, "no form is named 'int8'"),
+        ({"imag": "codes"}, "no input or output 'imag': 'image' is near it"),
+        ("unquantized", "'unquantized' is chosen before scales are: quantize the float model with it"),
+        ({"score": "unquantized"}, "'unquantized' is chosen before scales are"),
+    ],
+)
+def test_a_boundary_that_cannot_be_is_one_line(boundary: object, match: str) -> None:
+    made = he.quantize_model(small_models.cnn(), small_models.images(8), method="max", algorithms=())
+    with pytest.raises(ParameterError, match=match) as caught:
+        made.with_boundary(boundary)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
 
 
 def test_values_given_for_codes_are_refused_and_the_remedy_named() -> None:
     made = he.quantize_model(small_models.cnn(), small_models.images(8), method="max", boundary="codes")
-    with pytest.raises(DataError, match=r"'image' takes int8, not float32: quantize\(\) makes codes"):
+    remedy = r"with the input's params, AffineParams\(scale=.*, makes them of values; with_boundary\('float'\), or run"
+    with pytest.raises(DataError, match=rf"'image' takes codes of int8, not float32: quantize\(\) {remedy} --float"):
         made.run({"image": small_models.images(1)})
+    with pytest.raises(DataError, match=r"'image' takes codes of int8, not float32: quantize\(\) with"):
+        made.with_boundary("float").run_codes({"image": small_models.images(1)})
+    with pytest.raises(DataError, match=r"'image' takes codes of int8, not int32$"):
+        made.run({"image": np.zeros((1, 3, 12, 12), np.int32)})
 
 
 def test_what_carries_no_codes_stays_as_it_is_and_is_named(build: Build) -> None:

@@ -14,7 +14,7 @@ from halfeven import api
 from halfeven.cli import console
 from halfeven.cli.complain import one_line
 from halfeven.cli.options import Debug, ModelPath, Profile, Threads, check_apart
-from halfeven.errors import DataError
+from halfeven.errors import DataError, ParameterError
 from halfeven.report.whole_file import check_place, whole_file
 
 
@@ -28,12 +28,19 @@ def command(
     codes: Annotated[
         bool, typer.Option("--codes", help="Integer codes in and out, without the boundary nodes.")
     ] = False,
+    reals: Annotated[
+        bool, typer.Option("--float", help="Values in and out, of a model that takes and gives codes.")
+    ] = False,
     debug: Debug = False,  # noqa: ARG001  read by main
 ) -> None:
     """Run a quantized model."""
+    if codes and reals:
+        raise ParameterError("--codes and --float are opposites: give one of them")
     check_apart(output, {"the model itself": model, "the file of the inputs": inputs})
     check_place(output)
     loaded = api.load(model, profile)
+    if reals:
+        loaded = loaded.with_boundary("float")
     feeds = read_npz(inputs)
     run = loaded.run_codes if codes else loaded.run
     with console.progress("running", console.SHORT_S) as progress:

@@ -42,12 +42,24 @@ def real_input(port: Port, value: Any, *, nan_counted: bool) -> Array:
         with np.errstate(over="ignore"):
             a = a.astype(np.float32, copy=False)
     if a.dtype != port.dtype:
-        hint = ": quantize() makes codes of values" if port.takes_codes and a.dtype.kind == "f" else ""
-        raise DataError(f"input '{port.name}' takes {port.dtype}, not {a.dtype}{hint}")
+        raise DataError(f"input '{port.name}' takes {_taken(port)}, not {a.dtype}{_remedy(port, a)}")
     _check_shape(port, a)
     if not nan_counted and a.dtype.kind == "f" and np.isnan(a).any():
         raise NotANumberError(int(np.isnan(a).sum()), port.name)
     return a
+
+
+def _taken(port: Port) -> str:
+    return f"codes of {port.dtype}" if port.takes_codes else str(port.dtype)
+
+
+def _remedy(port: Port, a: Array) -> str:
+    """What turns real values into what a model of codes takes."""
+    if port.params is None or a.dtype.kind != "f":
+        return ""
+    made = f"quantize() with the input's params, {port.params}, makes them of values"
+    whole = "; with_boundary('float'), or run --float, takes the values themselves" if port.takes_codes else ""
+    return f": {made}{whole}"
 
 
 def codes_input(port: Port, value: Any) -> Array:
@@ -56,7 +68,9 @@ def codes_input(port: Port, value: Any) -> Array:
         return real_input(port, value, nan_counted=False)
     a = array_of(port.name, value)
     if a.dtype != port.params.qtype.storage:
-        raise DataError(f"input '{port.name}' takes codes of {port.params.qtype.storage}, not {a.dtype}")
+        raise DataError(
+            f"input '{port.name}' takes codes of {port.params.qtype.storage}, not {a.dtype}{_remedy(port, a)}"
+        )
     _check_shape(port, a)
     _check_codes(port.name, port.params.qtype, a)
     return a

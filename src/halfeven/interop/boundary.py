@@ -71,7 +71,7 @@ def _expose_input(graph: ir.Graph, x: ir.Value) -> str | None:
     reason = _against(x, nodes)
     if reason is not None:
         return reason
-    x.dtype = data_type(read_quantize(nodes[0]).qtype)
+    x.type = ir.TensorType(data_type(read_quantize(nodes[0]).qtype))  # not its dtype: a clone shares types
     for node in nodes:
         for use in list(node.outputs[0].uses()):
             use.node.replace_input_with(use.idx, x)
@@ -105,7 +105,7 @@ def _expose_output(graph: ir.Graph, y: ir.Value) -> str | None:
         return f"its codes '{codes.name}' are an {'output' if codes.is_graph_output() else 'input or constant'} too"
     name = str(y.name)
     y.name = fresh_name(f"{name}_dequantized", _taken(graph))
-    codes.name, codes.dtype = name, data_type(read_quantize(node).qtype)
+    codes.name, codes.type = name, ir.TensorType(data_type(read_quantize(node).qtype))
     codes.shape = codes.shape if codes.shape is not None else y.shape
     for k, output in enumerate(graph.outputs):
         if output is y:
@@ -115,24 +115,27 @@ def _expose_output(graph: ir.Graph, y: ir.Value) -> str | None:
     return None
 
 
-def hide_codes(model: ir.Model) -> ir.Model:
-    """The reverse: inputs and outputs that are codes become float32, with a Quantize- or DequantizeLinear between."""
+def hide_codes(model: ir.Model, names: Collection[str] | None = None) -> ir.Model:
+    """The reverse: inputs and outputs that are codes become float32, with a Quantize- or DequantizeLinear between.
+
+    ``names`` : of the inputs and outputs; None for all.
+    """
     made = model.clone()
     first = next(iter(made.graph), None)
-    for x in made.graph.inputs:
+    for x in [v for v in made.graph.inputs if names is None or v.name in names]:
         uses = list(x.uses())
         if not uses or x.is_graph_output() or not all(is_op(use.node, DEQUANTIZE) for use in uses):
             continue
         params = read_quantize(uses[0].node)
         if any(read_quantize(use.node) != params for use in uses):
             continue
-        x.dtype = ir.DataType.FLOAT
+        x.type = ir.TensorType(ir.DataType.FLOAT)
         codes = insert(made.graph, quantize_linear(x, params, _label(made.graph, x)), before=first)
         for use in uses:
             use.node.replace_input_with(use.idx, codes)
     for k, y in enumerate(made.graph.outputs):
         node = y.producer()
-        if node is None or not is_op(node, QUANTIZE):
+        if (names is not None and y.name not in names) or node is None or not is_op(node, QUANTIZE):
             continue
         name, label = str(y.name), _label(made.graph, y)
         y.name = fresh_name(f"{name}_quantized", _taken(made.graph))

@@ -10,6 +10,7 @@ from enum import Enum
 import onnx_ir as ir
 
 from halfeven.errors import ParameterError
+from halfeven.interop.boundary import expose_codes, hide_codes
 from halfeven.interop.values import constant, is_op
 from halfeven.ptq.blocks import Block, find_blocks
 from halfeven.ptq.groups import MOVING
@@ -60,6 +61,26 @@ def _edge(word: Edge | str) -> Edge:
     except ValueError:
         expected = ", ".join(edge.value for edge in Edge)
         raise ParameterError(f"boundary: no form is named {word!r}: one of {expected} was expected") from None
+
+
+def rewritten(model: ir.Model, boundary: Boundary) -> ir.Model:
+    """A quantized model with codes or float32 values at its edges; in a dict, those that are not named stay.
+
+    Raises
+    ------
+    ParameterError, ModelError
+        If there is no such word, no such input or output, or no codes where they are named.
+    """
+    inputs, outputs = ([str(v.name) for v in ports] for ports in (model.graph.inputs, model.graph.outputs))
+    if isinstance(boundary, Mapping):
+        edges = edges_of(boundary, inputs, outputs)
+    else:
+        edges = dict.fromkeys([*inputs, *outputs], _edge(boundary))
+    if Edge.UNQUANTIZED in edges.values():
+        raise ParameterError("boundary: 'unquantized' is chosen before scales are: quantize the float model with it")
+    found = hide_codes(model, [name for name, edge in edges.items() if edge is Edge.FLOAT])
+    codes = [name for name, edge in edges.items() if edge is Edge.CODES]
+    return expose_codes(found, codes if isinstance(boundary, Mapping) else None).model if codes else found
 
 
 @dataclass(frozen=True)
