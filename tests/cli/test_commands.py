@@ -55,6 +55,29 @@ def test_quantize_says_what_it_did(tmp_path: Path, halfeven: Halfeven, capsys: p
     onnx.checker.check_model(onnx.load(output), full_check=True)
 
 
+def test_quantize_warns_of_outputs_far_from_the_float_models(
+    tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, rng = tmp_path / "net.onnx", np.random.default_rng(0)
+    net = onnx.parser.parse_model(
+        '<ir_version: 10, opset_import: ["": 21]> g (float[N, 8] x) => (float[N, 4] y) { y = MatMul (x, w) }'
+    )
+    net.graph.initializer.append(onnx.numpy_helper.from_array(rng.normal(0, 1, (8, 4)).astype(np.float32), "w"))
+    onnx.save(net, model)
+    x = rng.normal(0, 1, (16, 8)).astype(np.float32)
+    spoiled = np.concatenate([x, 1e4 * x[:1]])  # one sample that was not preprocessed sets the range
+    command = "quantize", model, "-o", tmp_path / "int8.onnx", "--method", "max", "--algorithms"
+    for data, algorithms, far in ((x, "none", False), (spoiled[:3], "none", False), (spoiled, "none", True)):
+        np.savez(tmp_path / "data.npz", x=data)
+        assert halfeven(*command, algorithms, "--data", tmp_path / "data.npz") == 0
+        said = capsys.readouterr()
+        assert re.search(r"SQNR at the outputs -?\d+\.\d dB on \d samples of the calibration", said.out)
+        assert ("far from the float model: are these the data" in said.err) == far
+        if far:
+            (warning,) = [line for line in said.err.splitlines() if "SQNR" in line]
+            assert "'halfeven compare FLOAT.onnx QUANT.onnx --data PATH' names them" in warning
+
+
 def test_quantize_warns_of_degenerate_ranges_by_name(
     tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,8 +154,14 @@ def test_a_model_of_codes_goes_through_every_command(
     assert halfeven("bench", made, "--seconds", "0.01", "--against", "onnxruntime") == 0
     capsys.readouterr()
     assert halfeven("run", made, "--input", data, "--output", tmp_path / "z.npz") == 2
-    assert "'image' takes int8, not float32" in capsys.readouterr().err
+    assert "'image' takes codes of int8, not float32" in capsys.readouterr().err
     assert not (tmp_path / "z.npz").exists()
+    assert halfeven("run", made, "--input", data, "--output", tmp_path / "z.npz", "--float") == 0
+    with np.load(tmp_path / "z.npz") as got:
+        expected = he.load(made).with_boundary("float").run({"image": small_models.images(16)})["score"]
+        np.testing.assert_array_equal(got["score"], expected)
+    assert halfeven("run", made, "--input", data, "--output", tmp_path / "z.npz", "--float", "--codes") == 2
+    assert "--codes and --float are opposites" in capsys.readouterr().err
 
 
 def test_a_boundary_by_name(tmp_path: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,7 +252,8 @@ def test_work_that_takes_longer_shows_progress(
     assert capsys.readouterr().err == "", "short work needs none"
     monkeypatch.setattr("halfeven.cli.console.SHORT_S", 0.0)
     assert halfeven("verify", quantized, "--data", tmp_path / "data.npz", "--limit", 3) == 0
-    assert "verifying: 3 of 3" in capsys.readouterr().err
+    said = capsys.readouterr().err.splitlines()
+    assert (said[0], said[-1]) == ("verifying: 0 of 3", "verifying: 3 of 3")  # the number is known from the start
     for backend, last in (("reference", "running: 11 of 11"), ("native", "running: 16 of 16")):
         assert halfeven(*run, backend) == 0
         assert last in capsys.readouterr().err

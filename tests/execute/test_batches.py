@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -141,3 +142,16 @@ def test_a_batch_that_is_no_stack_of_samples_runs_whole() -> None:
         program, feeds, expected = random_program(seed)
         last = ir.results(program.instructions[-1])[0]
         assert_same(Engine(program).run(feeds, [last])[last], expected[last], str(seed))
+
+
+def test_a_batch_of_any_layout_is_copied_once() -> None:
+    model = halfeven.quantize_model(cnn(), {"image": images(8)}, algorithms="none")
+    one = images(1, seed=4)
+    batch = np.broadcast_to(one, (4000, *one.shape[1:]))  # one sample in memory
+    expected = model.run({"image": one})["score"]
+    tracemalloc.start()
+    found = model.run({"image": batch}, threads=2)["score"]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert_same(found, np.broadcast_to(expected, (4000, *expected.shape[1:])))
+    assert peak < 1.5 * batch.nbytes

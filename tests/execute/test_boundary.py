@@ -39,7 +39,7 @@ def refused(model: halfeven.QuantizedModel, kind: type[HalfevenError], words: st
 LAYOUTS: list[Callable[[Any], Any]] = [
     lambda x: np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2),  # channels last
     lambda x: np.repeat(x, 2, axis=3)[..., ::2],
-    lambda x: x[::-1][::-1],
+    lambda x: x[::-1, :, ::-1].copy()[::-1, :, ::-1],  # negative strides
     np.asfortranarray,
     lambda x: x.astype(np.float64),
     lambda x: x.astype(">f4"),

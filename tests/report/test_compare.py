@@ -259,6 +259,10 @@ def test_outputs_straight_from_sums_are_summed_up(tail: str) -> None:
     found = he.quantize_model(model, x, boundary={"y": "unquantized"}).compare(model, x, speed=False)
     row = by_name(found)["y"]
     assert row.is_output
+    assert (row.operator, row.node) == ("Linear", tail.split(maxsplit=1)[0])  # it is the product's, with its weight
+    assert (row.qtype, row.weight_bits, row.macs) == ("float32", 8, 12)
+    assert row.weight_sqnr_db is not None
+    assert 30 < row.weight_sqnr_db < 80
     (output,) = found.outputs
     assert (output.name, output.sqnr_db, output.decisions) == ("y", row.sqnr_db, 6)
     assert math.isfinite(output.sqnr_db)

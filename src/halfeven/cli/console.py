@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from halfeven.ptq.quantize import Progress as Report
@@ -41,9 +42,17 @@ def progress(label: str, quiet_s: float = 0.0) -> Iterator[Report]:
     if not sys.stderr.isatty():
         yield _Lines(label, quiet_s)
         return
-    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), _Done(), TimeRemainingColumn()]
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield _Bar(bar, label)
+
+
+class _Done(MofNCompleteColumn):
+    """How much is done, of how much where that is known."""
+
+    def render(self, task: Task) -> Text:
+        """Nothing before the first is done."""
+        return super().render(task) if task.total is not None else Text(str(int(task.completed or 0) or ""))
 
 
 class _Bar:

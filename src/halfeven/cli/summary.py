@@ -25,6 +25,8 @@ def print_quantized(model: QuantizedModel, source: Path, output: Path) -> None:
         out.print(f"{len(result.ranges)} ranges: " + ", ".join(f"{n} by {method}" for method, n in methods))
         for report in result.algorithms:
             out.print(str(report))
+        if result.outcome is not None and not result.outcome.held_back:  # else the last algorithm has said it
+            out.print(str(result.outcome))
         samples = f"{result.samples} sample{'s' if result.samples != 1 else ''}"
         out.print(f"calibrated on {samples}, profile {model.profile.name}")
     kinds = Counter(type(i).__name__ for i in model.program)

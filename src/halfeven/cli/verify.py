@@ -55,6 +55,7 @@ def command(
     chosen = itertools.islice(_samples(loaded, data, most or LIMIT, shape or []), most)
     total = _total(loaded, data, most)
     with console.progress("verifying", console.SHORT_S) as progress:
+        progress(0, total)
 
         def done(count: int, tensors: Sample) -> None:
             progress(count, total)

@@ -100,8 +100,7 @@ class Engine:
         if one is None:
             return None
         check_memory(count * sum(o.nbytes for o in one.outputs), f"a batch of {count} samples")
-        _, rooms = one.ends(values, into, count)
-        made = {outer.name: room for outer, room in zip(one.outputs, rooms, strict=True)}
+        made = {outer.name: room for outer, room in zip(one.outputs, one.rooms(into, count), strict=True)}
         for part in parts(count, threads, one.plan.arena_bytes):
             arrays = {name: a[part.begin : part.end] for name, a in values.items()}
             chunk = self._plan_of_chunk(arrays, part.size, wanted, threads) if part.size > 1 else None

@@ -52,7 +52,7 @@ def from_numpy(a: Array, device: str = "cpu") -> Tensor:
         If there is no such device.
     """
     try:
-        return torch.tensor(np.asarray(a)).to(device)
+        return torch.tensor(np.ascontiguousarray(a).reshape(a.shape)).to(device)  # torch takes no negative strides
     except (RuntimeError, AssertionError) as error:  # torch asserts that it is built for the device
         reason = str(error).strip().splitlines()[0]
         raise UnavailableError(f"PyTorch cannot use device '{device}': {reason}", name=device) from error

@@ -39,6 +39,7 @@ from halfeven.ptq.keep import Keeper, Sample, bytes_of
 from halfeven.ptq.masks import softmax_reads
 from halfeven.ptq.memory import CalibrationMemory, RefiningMemory, calibration_memory, refining_memory
 from halfeven.ptq.options import Options, again
+from halfeven.ptq.outcome import Outcome, outcome_of
 from halfeven.ptq.placement import Placement
 from halfeven.ptq.plan import Plan, make_plan
 from halfeven.ptq.remarks import remarks_on
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "PtqResult", "TensorRange", "plan_quantization", "quantize"]
 
 PERCENT = 100
-COMPARED = 4  # samples on which the cleaned model is compared with the original
+COMPARED = 4  # samples on which models are compared where nothing asks for more
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,7 @@ class PtqResult:
     settings : what was asked of each node. warnings : remarks on configuration, boundary and ranges, one line
         each.
     algorithms : what each accuracy algorithm did. memory : that calibration was expected to take.
+    outcome : how far the outputs are from the float model's; None where that could not be measured.
     """
 
     model: ir.Model
@@ -84,6 +86,7 @@ class PtqResult:
     warnings: tuple[str, ...] = ()
     algorithms: tuple[AlgorithmReport, ...] = ()
     memory: CalibrationMemory | None = None
+    outcome: Outcome | None = None
 
     @property
     def params(self) -> dict[str, AffineParams]:
@@ -226,6 +229,7 @@ class Calibrated:
         told = (self.seen.count.tick, self.seen.count) if tick is None else (tick, None)
         draft, refined = refine(plan.algorithms, first, self.seen.kept, *told)
         reports = (*self.rewrites, *refined)
+        outcome = outcome_of(draft, refined, self.seen.kept[:COMPARED])
         exposed = self._exposed(self.write(draft, reports), plan)
         remarks = remarks_on(ranges, plan.placement.products, draft.arrays, self.seen.samples)
         return PtqResult(
@@ -238,9 +242,10 @@ class Calibrated:
             draft.constants.widened,
             self.seen.samples,
             plan.settings,
-            (*plan.warnings, *exposed.remarks, *remarks),
+            (*plan.warnings, *exposed.remarks, *remarks, *([] if outcome is None else outcome.remarks)),
             reports,
             self.seen.memory,
+            outcome,
         )
 
 
@@ -355,7 +360,7 @@ def _see(
     """Calibrate on the first samples, which have been read, and on the rest."""
     again, refining = _samples_of(plan.choice), _refining(plan)
     count.plan(again, len(refining) * len(plan.placement.products))
-    keeper = Keeper(max([again, keep, *(a.samples + MOST_JUDGES for a in refining)]))
+    keeper = _keeper(plan, keep)
     largest = max(first, key=bytes_of)
     shapes = {name: array.shape for name, array in largest.items()}
     memory, then = _expected_memory(cleaned.model, plan, shapes, keeper.expected_bytes(largest), count.known)
@@ -369,6 +374,11 @@ def _see(
         cleaned.model, tensors, keeper.watch(chain(first, rest)), count.tick, kind=kind, softmax=softmax
     )
     return Seen(seen, keeper.samples, found, count, memory)
+
+
+def _keeper(plan: Plan, keep: int = 0) -> Keeper:
+    """Of as many samples as something will look at again."""
+    return Keeper(max([COMPARED, keep, _samples_of(plan.choice), *(a.samples + MOST_JUDGES for a in _refining(plan))]))
 
 
 def _refining(plan: Plan) -> list[WeightRounding | BiasCorrecting]:
@@ -404,7 +414,7 @@ def _memory_of_declared(model: ir.Model, plan: Plan) -> tuple[str, ...]:
             return ()
         shapes[one.name] = (batch if isinstance(batch, int) else 1, *(int(size or 0) for size in others))
     sample = {one.name: np.broadcast_to(np.zeros((), one.dtype), shapes[one.name]) for one in inputs}
-    keeper = Keeper(max([_samples_of(plan.choice), *(a.samples + MOST_JUDGES for a in _refining(plan))]))
+    keeper = _keeper(plan)
     return tuple(str(part) for part in _expected_memory(model, plan, shapes, keeper.expected_bytes(sample)) if part)
 
 
@@ -470,6 +480,7 @@ def _sign(
 ) -> None:
     source = None if isinstance(model, onnx.ModelProto) else interop.source_of(model)
     algorithms = provenance(reports) if any(report.changes for report in reports) else None
+    interop.sign(made)
     interop.set_metadata(
         made, profile=profile.name, version=interop.producer_version(), source=source, algorithms=algorithms
     )

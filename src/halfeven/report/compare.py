@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from halfeven.errors import ParameterError
 from halfeven.execute.run import native_backend
+from halfeven.ir.instructions import results
 from halfeven.ir.program import Program
 from halfeven.ptq.data import count_samples, samples
 from halfeven.ptq.pieces import cores
@@ -131,7 +132,12 @@ def _comparison(
     known = gathered.weights
     costs = facts(program, (pairing.float_model, quantized), known, gathered.shapes)
     rows = tuple(
-        layer_row(layer, gathered.sums[layer.index], _weight_of(layer, known), costs.layer_macs.get(layer.tensor, 0))
+        layer_row(
+            layer,
+            gathered.sums[layer.index],
+            _weight_of(layer, known),
+            costs.layer_macs.get(results(layer.made_by)[0], 0),
+        )
         for layer in pairing.layers
         if layer.index in gathered.sums and layer.index not in gathered.unpaired
     )
@@ -151,7 +157,7 @@ def _comparison(
 
 
 def _weight_of(layer: Layer, known: Mapping[str, Weight]) -> Weight | None:
-    return known.get(layer.instruction.name)
+    return known.get(layer.made_by.name)
 
 
 def _findings(rows: Sequence[LayerRow], reads: Mapping[str, Collection[str]]) -> dict[int, tuple[Finding, ...]]:

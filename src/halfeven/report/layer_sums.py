@@ -88,7 +88,7 @@ def layer_sums(seen: Seen, params: AffineParams | None, axis: int, each: Each = 
 
     if params is None:
         run, alone = each(errors, (seen.run, seen.alone))
-        return LayerSums(run, alone, None, None)
+        return LayerSums(run, alone, None, None, seen.weight_energy)
     parts = (partial(errors, r) for r in (seen.run, seen.alone, seen.ideal))
     run, alone, rounding, counts = each(_call, (*parts, partial(code_counts, f, seen.run, params)))
     return LayerSums(run, alone, rounding, counts, seen.weight_energy)

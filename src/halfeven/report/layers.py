@@ -31,7 +31,8 @@ class Layer:
     Attributes
     ----------
     index : in the order of the program. name : of the float tensor. tensor : of the quantized model's.
-    instruction : what writes it. operator : in a word.
+    instruction : what writes it. made_by : what computes it, which is another where the sums of a product are handed
+        out: the product, where ``instruction`` dequantizes. operator : of that, in a word.
     params : of its codes; None where it runs in float32.
     axis : of its channels. is_input, is_output : whether it is a model input quantized, or a model output.
     """
@@ -40,6 +41,7 @@ class Layer:
     name: str
     tensor: str
     instruction: Instruction
+    made_by: Instruction
     operator: str
     params: AffineParams | None
     axis: int
@@ -135,6 +137,7 @@ def _pair(
     names = _float_names(model)
     axes = channel_axes(program)
     outputs = {name for p in program.outputs for name in (p.codes, p.name)}  # sums are no tensor: their reals pair
+    writers = {name: i for i in program for name in results(i)}
     layers: list[Layer] = []
     unpaired: list[Unpaired] = []
     for instruction, tensor in written:
@@ -146,7 +149,8 @@ def _pair(
                 unpaired.append(Unpaired(tensor, _reason(candidates)))
             continue
         place = axes[tensor], _is_entry(instruction, program), tensor in outputs
-        layers.append(Layer(len(layers), name, tensor, instruction, _operator(instruction), params, *place))
+        made_by = writers.get(instruction.x, instruction) if isinstance(instruction, Dequantize) else instruction
+        layers.append(Layer(len(layers), name, tensor, instruction, made_by, _operator(made_by), params, *place))
     return Pairing(model, tuple(layers), tuple(unpaired))
 
 

@@ -84,7 +84,7 @@ def layer_row(layer: Layer, sums: LayerSums, weight: Weight | None, macs: int) -
         index=layer.index,
         name=layer.name,
         operator=layer.operator,
-        node=layer.instruction.name,
+        node=layer.made_by.name,
         qtype="float32" if params is None else str(params.qtype),
         elements=run.elements,
         sqnr_db=run.sqnr_db,

@@ -126,10 +126,10 @@ class Walk:
         return self._step(layer.instruction, known, layer.tensor) if len(known) == len(arrays) else None
 
     def _weight_energy(self, layer: Layer) -> float | None:
-        weight = self._plan.weights.get(layer.instruction.name)
-        if weight is None or weight.piece is None:
+        weight = self._plan.weights.get(layer.made_by.name)
+        if weight is None or weight.piece is None or weight.qtype is None:
             return None
-        name = operands(layer.instruction)[0]
+        name = operands(layer.made_by)[0]
         codes, tensor = self._ideal_of(name), self._plan.program.tensors[name]
         if codes is None:
             return None

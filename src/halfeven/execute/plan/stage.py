@@ -244,9 +244,9 @@ class NativeStage:
         into : arrays that take results, by name; used where they have the right shape and layout.
         samples : how many runs, on arrays whose first axis is so many times that of the plan.
         """
-        inputs, outputs = self.ends(arrays, into or {}, samples)
         watched = current_thread() is main_thread()
         try:
+            inputs, outputs = self.ends(arrays, into or {}, samples)
             counts, failure = self.plan.run(inputs, outputs, threads, samples, watched, _native.LEAST_WORK_PER_THREAD)
         except MemoryError:
             raise ResourceError("a run", self.bytes, available_bytes() or 0) from None
@@ -270,7 +270,11 @@ class NativeStage:
         """Arrays in and out of a run."""
         with np.errstate(over="ignore"):
             inputs = [np.asarray(arrays[outer.name], outer.dtype, order="C") for outer in self.inputs]
-        return inputs, [_room(outer, (into or {}).get(outer.name), samples) for outer in self.outputs]
+        return inputs, self.rooms(into or {}, samples)
+
+    def rooms(self, into: Mapping[str, Array], samples: int = 1) -> list[Array]:
+        """Arrays out of a run."""
+        return [_room(outer, into.get(outer.name), samples) for outer in self.outputs]
 
 
 def _room(outer: Outer, given: Array | None, samples: int) -> Array:

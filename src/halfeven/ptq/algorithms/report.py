@@ -85,7 +85,7 @@ def decibels(error: float | None) -> str:
         return "-"
     if error <= 0:
         return "exact"
-    return f"{-10 * math.log10(error):.1f} dB" if math.isfinite(error) else "no signal"
+    return f"{round(-10 * math.log10(error), 1) + 0.0:.1f} dB" if math.isfinite(error) else "no signal"
 
 
 def options_of(algorithm: Any) -> dict[str, Any]:

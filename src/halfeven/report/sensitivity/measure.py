@@ -105,7 +105,7 @@ def measure(
             pool.shutdown(cancel_futures=True)
             interrupted = True
     rows = tuple(
-        LayerSensitivity(x.index, x.name, x.instruction.name, x.operator, found[x.index])
+        LayerSensitivity(x.index, x.name, x.made_by.name, x.operator, found[x.index])
         for x in chosen
         if x.index in found
     )
@@ -153,7 +153,7 @@ def _float_weights(model: ir.Model) -> dict[str, ir.Tensor]:
 def _weight_trials(
     program: Program, quantized: ir.Model, chosen: Sequence[Layer], suffixes: Suffixes
 ) -> list[ConstantTrial]:
-    by_node = {layer.instruction.name: layer for layer in chosen}
+    by_node = {layer.made_by.name: layer for layer in chosen}
     found = []
     for node in quantized.graph:
         name = str(node.name)
@@ -202,6 +202,6 @@ def _left_out(
     expected: Sequence[Mapping[str, Array]],
     layer: Layer,
 ) -> Outputs | None:
-    product = layer.instruction.name
+    product = layer.made_by.name
     without = take_out(quantized, layer.tensor, product, originals)
     return None if without is None else _whole(lower(without, program.profile, name=program.name), held, expected, 1)
