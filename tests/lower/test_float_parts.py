@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import onnx_ir as ir
+import onnxruntime
 import pytest
 from onnx import numpy_helper
 
@@ -114,3 +115,22 @@ def test_a_scalar_stays_a_scalar_in_a_float_part() -> None:
         got = run_program(program, {"x": np.zeros((3, 4), np.float32)}, ["twice"], backend)["twice"]
         assert got.shape == ()
         assert got == 6
+
+
+def test_an_operator_of_a_later_opset_runs_as_that_opset_means_it() -> None:
+    """Attention is there from opset 23 on; with softcap it has no integer form."""
+    text = """<ir_version: 11, opset_import: ["" : 23]>
+      net (float[1, 2, 3, 4] x) => (float[1, 2, 3, 4] y) <float s = {0.05}, int8 z = {0}> {
+        q = QuantizeLinear (x, s, z)
+        d = DequantizeLinear (q, s, z)
+        a = Attention <softcap = 2.0> (d, d, d)
+        aq = QuantizeLinear (a, s, z)
+        y = DequantizeLinear (aq, s, z)
+      }"""
+    model = onnx.shape_inference.infer_shapes(onnx.parser.parse_model(text))
+    program = lower(ir.from_proto(model), "onnxruntime")
+    assert [part.operator for part in program.float_parts] == ["Attention"]
+    x = np.random.default_rng(0).normal(0, 1, (1, 2, 3, 4)).astype(np.float32)
+    expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})[0]
+    for backend in (reference_backend(), native_backend()):
+        np.testing.assert_array_equal(run_program(program, {"x": x}, ["y"], backend)["y"], expected)

@@ -13,8 +13,10 @@ from halfeven.numerics.qtype import int32
 
 
 def extreme(d: Draw) -> Case:
-    """Both ways, broadcasting."""
+    """Both ways, broadcasting; of truth values "and" and "or"."""
     _, _, a, b = pair(d, [d.one(ACTIVATIONS)])
+    if d.chance(0.2):
+        a, b = a > 0, b > 0
     return select.Extreme("n", "a", "b", "y", d.chance(0.5)), [a, b]
 
 
@@ -24,9 +26,10 @@ def _axes(d: Draw) -> tuple[list[int], tuple[int, ...]]:
 
 
 def reduce_extreme(d: Draw) -> Case:
-    """Any axes, none too."""
+    """Any axes, none too; of truth values "all" and "any"."""
     shape, axes = _axes(d)
-    x = d.laid_out(d.codes(d.one(TARGETS), shape))
+    x = d.codes(d.one(TARGETS), shape)
+    x = d.laid_out(x > 0 if d.chance(0.2) else x)
     return select.ReduceExtreme("n", "x", "y", axes, d.chance(0.5), d.chance(0.5)), [x]
 
 
