@@ -174,7 +174,9 @@ def test_an_output_that_is_read_inside_too_has_codes_there_alone(build: Build) -
     made = he.quantize_model(model, X, method="max", boundary={"y": "unquantized"})
     found, expected = every_backend(made, {"x": X}), real.run({"x": X})
     assert_array_equal(found["z"], expected["z"])
-    assert np.abs(found["y"] - expected["y"]).max() <= float(real.outputs[0].params.scale) * 0.5001
+    step = float(real.outputs[0].params.scale)
+    inside = np.clip(found["y"], -128 * step, 127 * step)  # beyond, codes saturate
+    assert np.abs(inside - expected["y"]).max() <= step * 0.5001
     assert len(np.unique(found["y"])) > len(np.unique(expected["y"]))
 
 
