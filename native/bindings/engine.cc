@@ -32,7 +32,6 @@ namespace {
 using native::Plan;
 using Offsets = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Codes = nb::ndarray<const std::int8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 // a, b, constant, zero, lo, hi
 using Sum = std::tuple<float, float, float, std::int32_t, std::int32_t, std::int32_t>;
 using Operand = std::tuple<native::TensorId, std::int64_t, Sum>;
@@ -47,47 +46,13 @@ native::SumRule sum_rule(const Sum& sum) {
   return native::with_words({a, b, constant, {zero, lo, hi}});
 }
 
+std::span<const std::uint8_t, native::CodeTable::codes> all_codes(const Bytes& entries) {
+  check_size("entries", entries.size(), native::CodeTable::codes);
+  return std::span<const std::uint8_t, native::CodeTable::codes>(entries.data(), native::CodeTable::codes);
+}
+
 std::shared_ptr<const native::Rescale> shared(const native::Rescale& rescale) {
   return std::make_shared<const native::Rescale>(rescale);
-}
-
-native::ProductWeights product_weights(const Codes& codes, std::int64_t taps, std::int64_t channels,
-                                       const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier) {
-  return {{codes.data(), codes.size()}, static_cast<std::int64_t>(bias.size()), taps, channels, span_of(bias),
-          span_of(multiplier)};
-}
-
-void new_product_weights(native::PackedWeights* self, const Codes& codes, std::int64_t taps, std::int64_t channels,
-                         const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier,
-                         std::shared_ptr<native::Pages> pages, int isa) {
-  new (self) native::PackedWeights(product_weights(codes, taps, channels, bias, multiplier),
-                                   native::isa_from_index(isa), std::move(pages));
-}
-
-void new_winograd_weights(native::WinogradWeights* self, const Codes& codes, std::int64_t taps, std::int64_t channels,
-                          const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier, int isa) {
-  new (self)
-      native::WinogradWeights(product_weights(codes, taps, channels, bias, multiplier), native::isa_from_index(isa));
-}
-
-using WideCodes = nb::ndarray<const std::int16_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
-void new_wide_weights(native::WideWeights* self, const WideCodes& codes, std::int64_t taps, std::int64_t channels,
-                      const Parameters<std::int64_t>& bias, int bits, bool depthwise, int isa) {
-  const native::WideProductWeights weights{{codes.data(), codes.size()},
-                                           static_cast<std::int64_t>(bias.size()),
-                                           taps,
-                                           channels,
-                                           span_of(bias),
-                                           bits,
-                                           depthwise};
-  new (self) native::WideWeights(weights, native::isa_from_index(isa));
-}
-
-void new_depthwise_weights(native::DepthwiseWeights* self, const Codes& codes, std::int64_t taps,
-                           const Parameters<std::int32_t>& bias, const Parameters<double>& multiplier, int isa) {
-  new (self) native::DepthwiseWeights({codes.data(), codes.size()}, span_of(bias), span_of(multiplier), taps,
-                                      native::isa_from_index(isa));
 }
 
 // What Python builds a plan with: the Plan, and the instruction set of its kernels.
@@ -215,7 +180,11 @@ class Builder : public PlanHandle {
   }
 
   void table(native::TensorId x, native::TensorId y, std::int64_t bytes, const Bytes& entries) {
-    add<native::TableStep>(x, y, bytes, vector_of<std::uint8_t>(entries), isa_);
+    add<native::TableStep>(x, y, bytes, all_codes(entries), isa_);
+  }
+
+  std::vector<std::int64_t> follow_with(native::TensorId made, const Bytes& entries) {
+    return plan_.follow_with(made, all_codes(entries));
   }
 
   void pair_table(const Sizes& place, const Bytes& entries) {
@@ -416,34 +385,7 @@ void bind_engine(nb::module_& m) {
       },
       arg("isa") = -1, arg("threads") = 0, arg("rounds") = 12,
       "Multiplications and additions of bytes a second, on registers alone: the best of rounds of about 20 ms.");
-  nb::class_<native::Pages>(m, "Pages", "Memory for packed weights: large pages, where the system has them.")
-      .def(nb::init<>());
-  nb::class_<native::PackedWeights>(m, "ProductWeights", "Weights of a product, packed for an instruction set.")
-      .def("__init__", &new_product_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"), arg("multiplier"),
-           arg("pages"), arg("isa") = -1)
-      .def_static(
-          "tiles", [](int isa) { return native::igemm_format(native::isa_from_index(isa)).tiles; }, arg("isa") = -1)
-      .def_prop_ro("nbytes", &native::PackedWeights::bytes);
-  nb::class_<native::WinogradWeights>(m, "WinogradWeights", "Weights of a 3x3 convolution, transformed for tiles.")
-      .def("__init__", &new_winograd_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"),
-           arg("multiplier"), arg("isa") = -1)
-      .def_static(
-          "fit",
-          [](const Codes& codes, std::int64_t columns, int isa) {
-            return native::winograd_kernel(native::isa_from_index(isa)) != nullptr &&
-                   native::winograd_fits({codes.data(), codes.size()}, columns);
-          },
-          arg("codes"), arg("columns"), arg("isa") = -1,
-          "Whether the instruction set has a kernel for tiles, and sums stay where it is exact.")
-      .def_prop_ro("nbytes", &native::WinogradWeights::bytes);
-  nb::class_<native::DepthwiseWeights>(m, "DepthwiseWeights", "Weights of a depthwise convolution, packed.")
-      .def("__init__", &new_depthwise_weights, arg("codes"), arg("taps"), arg("bias"), arg("multiplier"),
-           arg("isa") = -1)
-      .def_prop_ro("nbytes", &native::DepthwiseWeights::bytes);
-  nb::class_<native::WideWeights>(m, "WideWeights", "Weights of a product of 16-bit codes, packed.")
-      .def("__init__", &new_wide_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"), arg("bits"),
-           arg("depthwise"), arg("isa") = -1)
-      .def_prop_ro("nbytes", &native::WideWeights::bytes);
+  bind_weights(m);
   bind_plan_calls(m);
   nb::class_<Builder, PlanHandle>(m, "Plan", "Steps over tensors of known shapes, in one arena.")
       .def(nb::init<int>(), arg("isa") = -1)
@@ -475,6 +417,7 @@ void bind_engine(nb::module_& m) {
       .def("sum", &Builder::sum, arg("place"), arg("rule"))
       .def("multiply", &Builder::multiply, arg("place"), arg("x_zero"), arg("y_zero"), arg("rescale"))
       .def("table", &Builder::table, arg("x"), arg("y"), arg("bytes"), arg("entries"))
+      .def("follow_with", &Builder::follow_with, arg("made"), arg("entries"))
       .def("pair_table", &Builder::pair_table, arg("place"), arg("entries"))
       .def("channel_table", &Builder::channel_table, arg("x"), arg("y"), arg("rows"), arg("entries"))
       .def("max_pool", &Builder::max_pool, arg("x"), arg("y"), arg("rows"), arg("table"))

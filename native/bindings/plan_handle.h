@@ -41,4 +41,7 @@ class PlanHandle {
 // Registers PlanHandle, with steps that are calls of kernels over whole arrays.
 void bind_plan_calls(nb::module_& m);
 
+// Registers packed weights.
+void bind_weights(nb::module_& m);
+
 }  // namespace halfeven::bindings

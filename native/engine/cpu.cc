@@ -97,7 +97,8 @@ Features detect() {
   if (seven.eax >= 1) found.avx_vnni = found.avx2 && has(cpuid(7, 1).eax, 4);
   const bool tiles_saved = (states & 0x60000) == 0x60000;
   const bool amx_tile_int8 = has(seven.edx, 24) && has(seven.edx, 25);
-  found.avx512_amx = found.avx512_vnni && tiles_saved && amx_tile_int8 && tiles_granted();
+  const bool vbmi = has(seven.ecx, 1);  // every processor with tiles has it
+  found.avx512_amx = found.avx512_vnni && vbmi && tiles_saved && amx_tile_int8 && tiles_granted();
   return found;
 }
 

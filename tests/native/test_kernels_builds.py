@@ -60,7 +60,7 @@ X86 = {
     "x86_avxvnni": [*AVX2, "-mavxvnni"],
     "x86_avx512": AVX512,
     "x86_avx512vnni": [*AVX512, "-mavx512vnni"],
-    "x86_avx512amx": [*AVX512, "-mavx512vnni", "-mamx-tile", "-mamx-int8"],
+    "x86_avx512amx": [*AVX512, "-mavx512vnni", "-mavx512vbmi", "-mamx-tile", "-mamx-int8"],
 }
 ARM = {"arm_neon": [], "arm_neon_dotprod": ["-march=armv8.2-a+dotprod"]}
 

@@ -157,6 +157,7 @@ ProductStep::ProductStep(std::shared_ptr<const PackedWeights> weights, const Pro
       gather_(std::move(gather)),
       finish_(std::move(finish)),
       sum_(std::move(sum)),
+      then_(isa),
       writer_(*finish_.rescale, Type::s32, Type::u8, isa),
       add_rows_(find_kernel(row_kernels, Type::u8, Type::u8, isa)->function.sum) {
   finish_.in_kernel = finish_.in_kernel && weights_->format().writes_codes;
@@ -197,6 +198,7 @@ void ProductStep::run(const Frame& frame) const {
     sum = {frame.at(sum_->y) + place_.y_offset, sum_->stride, sum_->rule};
     task.sum = &sum;
   }
+  if (looks_up_inside()) task.table = then_.entries();
   const auto run_cut = [&](const auto& cut) {
     auto item = [&](std::int64_t i) {
       const Part part = cut.part(i);
@@ -241,7 +243,19 @@ void ProductStep::run_padded(const IgemmTask& part, std::uint8_t fill) const {
   weights_->kernel()(block);
 }
 
+bool ProductStep::looks_up_inside() const { return finish_.in_kernel && weights_->format().looks_up; }
+
 void ProductStep::run_part(const IgemmTask& part) const {
+  run_product(part);
+  if (then_.empty() || looks_up_inside() || part.panel_begin == part.panel_end) return;
+  const IgemmPanel& last = weights_->panel(part.panel_end - 1);
+  const std::int64_t begin = weights_->panel(part.panel_begin).column;
+  const std::int64_t end = std::min<std::int64_t>(last.column + last.vectors * igemm_lanes, part.columns);
+  std::uint8_t* out = part.out + part.row_begin * part.out_stride + begin;
+  then_.apply(out, end - begin, part.row_end - part.row_begin, part.out_stride);
+}
+
+void ProductStep::run_product(const IgemmTask& part) const {
   IgemmTask block = part;
   if (weights_->scratch_bytes() > 0) block.scratch = scratch_of(weights_->scratch_bytes());
   if (finish_.in_kernel) return weights_->kernel()(block);
@@ -277,6 +291,7 @@ DepthwiseStep::DepthwiseStep(std::shared_ptr<const DepthwiseWeights> weights, co
       gather_(std::move(gather)),
       lines_(lines),
       finish_(std::move(finish)),
+      then_(isa),
       writer_(*finish_.rescale, Type::s32, Type::u8, isa) {
   finish_.in_kernel = finish_.in_kernel && weights_->writes_codes();
 }
@@ -298,9 +313,26 @@ void DepthwiseStep::run(const Frame& frame) const {
     DepthwiseTask part = task;
     part.row_begin = begin;
     part.row_end = end;
-    if (finish_.in_kernel) return weights_->kernel()(part);
-    run_sums(part);
+    run_part(part);
   });
+}
+
+// With a function behind it in whole lines, so few that they are in the first cache when it is their turn.
+void DepthwiseStep::run_part(const DepthwiseTask& part) const {
+  constexpr std::int64_t cached = 16 << 10;
+  const std::int64_t line = std::max<std::int64_t>(1, lines_.line);
+  const std::int64_t most = std::max<std::int64_t>(1, cached / (part.out_stride * line)) * line;
+  DepthwiseTask block = part;
+  for (; block.row_begin < part.row_end; block.row_begin = block.row_end) {
+    block.row_end = then_.empty() ? part.row_end : std::min(part.row_end, (block.row_begin / most + 1) * most);
+    if (finish_.in_kernel) {
+      weights_->kernel()(block);
+    } else {
+      run_sums(block);
+    }
+    then_.apply(part.out + block.row_begin * part.out_stride, part.channels, block.row_end - block.row_begin,
+                part.out_stride);
+  }
 }
 
 void DepthwiseStep::run_sums(const DepthwiseTask& part) const {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/plan/code_table.h"
 #include "engine/plan/step.h"
 #include "kernels/depthwise/weights.h"
 #include "kernels/igemm/weights.h"
@@ -85,12 +86,15 @@ class ProductStep : public Step {
   std::vector<TensorId> reads() const override;
   std::vector<TensorId> writes() const override { return {place_.y}; }
   TensorId written_over() const override;
+  CodeTable* then() override { return &then_; }
   std::int64_t table_bytes() const override { return gather_.bytes(); }
   void place(std::span<const std::int64_t> places) override;
 
  private:
   void run_part(const IgemmTask& part) const;
   void run_padded(const IgemmTask& part, std::uint8_t fill) const;
+  void run_product(const IgemmTask& part) const;
+  bool looks_up_inside() const;
   void run_sums(const IgemmTask& part) const;
 
   std::shared_ptr<const PackedWeights> weights_;
@@ -98,6 +102,7 @@ class ProductStep : public Step {
   Gather gather_;
   Finish finish_;
   std::optional<SumOperand> sum_;
+  CodeTable then_;
   RowWriter writer_;
   SumRowsKernel add_rows_;
 };
@@ -109,10 +114,12 @@ class DepthwiseStep : public Step {
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override { return {place_.x, gather_.padding}; }
   std::vector<TensorId> writes() const override { return {place_.y}; }
+  CodeTable* then() override { return &then_; }
   std::int64_t table_bytes() const override { return gather_.bytes(); }
   void place(std::span<const std::int64_t> places) override { gather_.resolve(places, place_.x); }
 
  private:
+  void run_part(const DepthwiseTask& part) const;
   void run_sums(const DepthwiseTask& part) const;
 
   std::shared_ptr<const DepthwiseWeights> weights_;
@@ -120,6 +127,7 @@ class DepthwiseStep : public Step {
   Gather gather_;
   Lines lines_;
   Finish finish_;
+  CodeTable then_;
   RowWriter writer_;
 };
 

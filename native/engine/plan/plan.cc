@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "engine/float_environment.h"
+#include "engine/plan/code_table.h"
 
 namespace halfeven::native {
 namespace {
@@ -32,6 +33,21 @@ TensorId Plan::constant(std::span<const std::uint8_t> bytes) {
 }
 
 void Plan::add(std::unique_ptr<Step> step) { steps_.push_back(std::move(step)); }
+
+std::vector<std::int64_t> Plan::follow_with(TensorId made, std::span<const std::uint8_t, 256> table) {
+  std::vector<std::int64_t> writers;
+  for (std::int64_t k = 0; k < steps(); ++k) {
+    Step& step = *steps_[size(k)];
+    const std::vector<TensorId> read = step.reads();
+    const std::vector<TensorId> written = step.writes();
+    if (std::count(read.begin(), read.end(), made) > 0) return {};
+    if (std::count(written.begin(), written.end(), made) == 0) continue;
+    if (step.then() == nullptr) return {};
+    writers.push_back(k);
+  }
+  for (const std::int64_t k : writers) steps_[size(k)]->then()->follow_with(table);
+  return writers;
+}
 
 std::int32_t Plan::input(std::int64_t bytes) {
   input_bytes_.push_back(bytes);

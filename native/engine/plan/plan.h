@@ -56,6 +56,9 @@ class Plan {
   // A tensor whose bytes are given and stay.
   TensorId constant(std::span<const std::uint8_t> bytes);
   void add(std::unique_ptr<Step> step);
+  // Makes the tensor's bytes table[byte] in the steps that write it; their numbers. None, and nothing changes, where a
+  // step reads the tensor already or one that writes it has no place for a function.
+  std::vector<std::int64_t> follow_with(TensorId made, std::span<const std::uint8_t, 256> table);
   // Declares the arrays of the caller, in their order: how many bytes each.
   std::int32_t input(std::int64_t bytes);
   std::int32_t output(std::int64_t bytes);

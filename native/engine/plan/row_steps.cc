@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::int64_t block_channels = 256;
 constexpr std::int64_t block_bytes = 1024;
+constexpr std::int64_t cached_bytes = 8 << 10;  // that a function behind the step finds in the first cache
 
 const RowKernels& kernels_for(Isa isa) { return find_kernel(row_kernels, Type::u8, Type::u8, isa)->function; }
 
@@ -20,7 +21,7 @@ bool same_rows(const PairPlace& place) {
 }  // namespace
 
 SumStep::SumStep(const PairPlace& place, const SumRule& rule, Isa isa)
-    : place_(place), rule_(rule), kernel_(kernels_for(isa).sum) {}
+    : place_(place), rule_(rule), then_(isa), kernel_(kernels_for(isa).sum) {}
 
 void SumStep::run(const Frame& frame) const {
   const std::uint8_t* x = frame.at(place_.x);
@@ -30,13 +31,19 @@ void SumStep::run(const Frame& frame) const {
   const int threads = threads_for(frame, bytes_of(rows));
   if (same_rows(place_)) {
     return for_each_part(rows.count * rows.stride, 64, threads, [&](std::int64_t begin, std::int64_t end) {
-      kernel_({x + begin, y + begin, out + begin, end - begin, rule_});
+      const std::int64_t block = then_.empty() ? end - begin : cached_bytes;
+      for (std::int64_t k = begin; k < end; k += block) {
+        const std::int64_t count = std::min(block, end - k);
+        kernel_({x + k, y + k, out + k, count, rule_});
+        then_.apply(out + k, count);
+      }
     });
   }
   for_each_part(rows.count, 1, threads, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       const std::int64_t other = r / place_.repeat.divide % place_.repeat.modulo;
       kernel_({x + r * rows.stride, y + other * place_.y_stride, out + r * rows.stride, rows.channels, rule_});
+      then_.apply(out + r * rows.stride, rows.channels);
     }
   });
 }
@@ -47,6 +54,7 @@ MultiplyStep::MultiplyStep(const PairPlace& place, std::int32_t x_zero, std::int
       x_zero_(x_zero),
       y_zero_(y_zero),
       rescale_(std::move(rescale)),
+      then_(isa),
       writer_(*rescale_, Type::s32, Type::u8, isa),
       kernels_(kernels_for(isa)) {}
 
@@ -57,6 +65,7 @@ void MultiplyStep::multiply(const std::uint8_t* x, const std::uint8_t* y, std::u
     const std::int64_t part = std::min(block_bytes, count - i);
     kernels_.products(products, x + i, y + i, part, x_zero_, y_zero_);
     writer_.write(products, part, 0, out + i);
+    then_.apply(out + i, part);
   }
 }
 
@@ -99,18 +108,16 @@ void MultiplyStep::run(const Frame& frame) const {
   });
 }
 
-TableStep::TableStep(TensorId x, TensorId y, std::int64_t bytes, std::vector<std::uint8_t> table, Isa isa)
-    : x_(x), y_(y), bytes_(bytes), table_(std::move(table)), kernels_(kernels_for(isa)) {
-  if (table_.size() != 256) throw std::invalid_argument("a table of all codes has 256 entries");
+TableStep::TableStep(TensorId x, TensorId y, std::int64_t bytes, std::span<const std::uint8_t, 256> table, Isa isa)
+    : x_(x), y_(y), bytes_(bytes), table_(isa) {
+  table_.follow_with(table);
 }
 
 void TableStep::run(const Frame& frame) const {
   const std::uint8_t* x = frame.at(x_);
   std::uint8_t* y = frame.at(y_);
-  const std::uint8_t* table = table_.data();
-  for_each_part(bytes_, 64, threads_for(frame, static_cast<double>(bytes_)), [&](std::int64_t begin, std::int64_t end) {
-    kernels_.look_up(y + begin, x + begin, end - begin, table);
-  });
+  for_each_part(bytes_, 64, threads_for(frame, static_cast<double>(bytes_)),
+                [&](std::int64_t begin, std::int64_t end) { table_.apply(x + begin, y + begin, end - begin); });
 }
 
 PairTableStep::PairTableStep(const PairPlace& place, std::vector<std::uint8_t> table)

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/plan/code_table.h"
 #include "engine/plan/step.h"
 #include "kernels/rescale/rescale.h"
 #include "kernels/rows/rows.h"
@@ -40,10 +41,12 @@ class SumStep : public Step {
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override { return {place_.x, place_.y}; }
   std::vector<TensorId> writes() const override { return {place_.out}; }
+  CodeTable* then() override { return &then_; }
 
  private:
   PairPlace place_;
   SumRule rule_;
+  CodeTable then_;
   SumRowsKernel kernel_;
 };
 
@@ -55,6 +58,7 @@ class MultiplyStep : public Step {
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override { return {place_.x, place_.y}; }
   std::vector<TensorId> writes() const override { return {place_.out}; }
+  CodeTable* then() override { return &then_; }
 
  private:
   void multiply(const std::uint8_t* x, const std::uint8_t* y, std::uint8_t* out, std::int64_t count) const;
@@ -65,6 +69,7 @@ class MultiplyStep : public Step {
   std::int32_t x_zero_;
   std::int32_t y_zero_;
   std::shared_ptr<const Rescale> rescale_;
+  CodeTable then_;
   RowWriter writer_;
   RowKernels kernels_;
 };
@@ -72,17 +77,17 @@ class MultiplyStep : public Step {
 // y = table[x], over codes as stored.
 class TableStep : public Step {
  public:
-  TableStep(TensorId x, TensorId y, std::int64_t bytes, std::vector<std::uint8_t> table, Isa isa);
+  TableStep(TensorId x, TensorId y, std::int64_t bytes, std::span<const std::uint8_t, 256> table, Isa isa);
   void run(const Frame& frame) const override;
   std::vector<TensorId> reads() const override { return {x_}; }
   std::vector<TensorId> writes() const override { return {y_}; }
+  CodeTable* then() override { return &table_; }
 
  private:
   TensorId x_;
   TensorId y_;
   std::int64_t bytes_;
-  std::vector<std::uint8_t> table_;
-  RowKernels kernels_;
+  CodeTable table_;
 };
 
 // out = table[x][y], 256 entries a code of x.

@@ -15,6 +15,8 @@ namespace halfeven::native {
 
 using TensorId = std::int32_t;
 
+class CodeTable;
+
 // In a table of offsets: outside of the input.
 inline constexpr std::int32_t outside = std::numeric_limits<std::int32_t>::min();
 
@@ -40,6 +42,8 @@ class Step {
   virtual std::vector<TensorId> writes() const = 0;
   // A tensor that it may write its only result over, element by element; -1 for none. Both have the same size.
   virtual TensorId written_over() const { return -1; }
+  // A function that it applies to every byte that it writes, of its only result; null where it has none.
+  virtual CodeTable* then() { return nullptr; }
   // Of the tables that it keeps.
   virtual std::int64_t table_bytes() const { return 0; }
   // Called once when every tensor has its place.

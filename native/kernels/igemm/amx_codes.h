@@ -97,11 +97,16 @@ inline void write_sums(const IgemmTask& task, const std::int32_t* sums, const Bl
 
 using Write = void (*)(const IgemmTask& task, const std::int32_t* sums, const Block& block, int begin, int end);
 
+template <class Codes, bool whole>
+Write write_with(const IgemmTask& task) {
+  return task.table == nullptr ? write_codes<Codes, whole> : write_codes<LookedUp<Codes>, whole>;
+}
+
 template <bool whole>
 Write write_for(const IgemmTask& task) {
   if (task.sums != nullptr) return write_sums;
-  if (task.sum == nullptr) return write_codes<Plain, whole>;
-  return task.sum->rule.words.pair == 0 ? write_codes<Added, whole> : write_codes<AddedWords, whole>;
+  if (task.sum == nullptr) return write_with<Plain, whole>(task);
+  return task.sum->rule.words.pair == 0 ? write_with<Added, whole>(task) : write_with<AddedWords, whole>(task);
 }
 
 // Blocks that wait for their codes: two, so that the sums of the older one have reached memory.

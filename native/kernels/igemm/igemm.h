@@ -23,12 +23,13 @@ struct IgemmPanel {
 
 // How a kernel wants the weights of a panel: [k / 4][column][4]; for tiles, 16 columns behind the other.
 struct IgemmFormat {
-  bool wide;          // whether it widens rows and weights to 16 bits, in its scratch
-  int vectors;        // at most, in a panel
-  bool writes_codes;  // whether it can rescale; else it gives sums
-  bool tiles;         // whether depths are taken 64 at a time
-  bool made_signed;   // whether it takes 128 from activations: 128 sum(w) follow each panel of 16 columns, as int32
-  bool in_place;      // whether sums with another tensor may be written over it: no row is written twice
+  bool wide;              // whether it widens rows and weights to 16 bits, in its scratch
+  int vectors;            // at most, in a panel
+  bool writes_codes;      // whether it can rescale; else it gives sums
+  bool tiles;             // whether depths are taken 64 at a time
+  bool made_signed;       // whether it takes 128 from activations: 128 sum(w) follow each panel of 16 columns, as int32
+  bool in_place;          // whether sums with another tensor may be written over it: no row is written twice
+  bool looks_up = false;  // whether it applies a task's table
 };
 
 inline constexpr std::int64_t igemm_tile_depth = 64;
@@ -156,6 +157,9 @@ struct IgemmTask {
   std::int64_t out_stride;
   CodeRule rule;
   const SumWith* sum;  // or null
+  // Not null: each code becomes table[code], of 256 entries on a cache line. For kernels that do so alone, see
+  // IgemmFormat.
+  const std::uint8_t* table;
   std::int32_t* sums;  // not null: sums of one panel, [row_end - row_begin][64], instead of codes
   void* scratch;       // 64-byte aligned, igemm_scratch_bytes
 };
@@ -176,7 +180,7 @@ inline constexpr Kernel<IgemmKernel> igemm_kernels[] = {
 
 constexpr IgemmFormat igemm_format(Isa isa) {
   switch (isa) {
-    case Isa::avx512_amx: return {false, 2, true, true, false, true};
+    case Isa::avx512_amx: return {false, 2, true, true, false, true, true};
     case Isa::avx512_vnni: return {false, 4, true, false, false, true};
     case Isa::avx_vnni: return {false, 1, true, false, false, false};
     case Isa::avx2: return {true, 1, true, false, false, false};

@@ -84,5 +84,24 @@ struct AddedWords {
   CodeVectors codes;
 };
 
+#if defined(__AVX512VBMI__)
+// A function of the codes, in four registers.
+template <class Codes>
+struct LookedUp {
+  explicit LookedUp(const IgemmTask& task) : codes(task) {
+    for (int k = 0; k < 4; ++k) table[k] = _mm512_load_si512(task.table + 64 * k);
+  }
+
+  static constexpr bool adds = Codes::adds;
+
+  HALFEVEN_INLINE __m512i operator()(const __m512i (&q)[4], __m512i other) const {
+    return looked_up(codes(q, other), table);
+  }
+
+  Codes codes;
+  __m512i table[4];
+};
+#endif
+
 }  // namespace
 }  // namespace halfeven::native

@@ -81,5 +81,14 @@ struct WordSumVectors {
 };
 #endif
 
+#if defined(__AVX512VBMI__)
+// table[code] of 64 codes, the table's 256 entries in four registers.
+HALFEVEN_INLINE __m512i looked_up(__m512i codes, const __m512i (&table)[4]) {
+  const __m512i low = _mm512_permutex2var_epi8(table[0], codes, table[1]);
+  const __m512i high = _mm512_permutex2var_epi8(table[2], codes, table[3]);
+  return _mm512_mask_blend_epi8(_mm512_movepi8_mask(codes), low, high);
+}
+#endif
+
 }  // namespace
 }  // namespace halfeven::native

@@ -29,9 +29,16 @@ def all_codes(dtype: Any) -> NDArray[Any]:
     return (np.arange(CODES**kind.itemsize) + first - stored(0, kind)).astype(kind)
 
 
+def entries_of(y: Held, codes: NDArray[Any]) -> NDArray[Any]:
+    """``codes`` as y stores them."""
+    kind = np.dtype(f"u{y.itemsize}")
+    entries: NDArray[Any] = codes.view(kind) ^ kind.type(y.flip)
+    return entries
+
+
 def emit_look_up(stage: Stage, x: Held, y: Held, codes: NDArray[Any]) -> None:
     """Emit ``y = codes[x]``, one entry a code of x."""
-    entries = codes.view(f"u{y.itemsize}") ^ np.dtype(f"u{y.itemsize}").type(y.flip)
+    entries = entries_of(y, codes)
     if x.itemsize == y.itemsize == 1:
         stage.plan.table(x.id, y.id, x.nbytes, entries)
     else:
@@ -75,11 +82,28 @@ def _look_up(i: Any, stage: Stage, name: str, codes: NDArray[Any]) -> bool:
     if codes.dtype.itemsize not in {1, 2, 4}:
         return False
     x = stage.get(name)
+    if _fused(stage, name, x, codes):
+        stage.held[i.y] = replace(x, dtype=codes.dtype)
+        return True
     y = stage.tensor(x.shape, x.axis, codes.dtype)
     emit_look_up(stage, x, y, codes)
     stage.steps.append(f"Table {i.name}")
     stage.held[i.y] = y
     return True
+
+
+def _fused(stage: Stage, name: str, x: Held, codes: NDArray[Any]) -> bool:
+    """Whether the steps that make x now look up what they write: no one else reads x, and all can."""
+    alone = all(stage.uses.get(other) == 1 for other, held in stage.held.items() if held.id == x.id)
+    if not alone or stage.held.get(name) != x or not x.itemsize == codes.dtype.itemsize == 1:
+        return False
+    made = Held(x.id, x.shape, x.axis, codes.dtype)
+    writers = stage.plan.follow_with(x.id, entries_of(made, codes))
+    for k in writers:
+        kind, _, of = stage.steps[k].partition(" ")
+        if not kind.endswith("Table"):
+            stage.steps[k] = f"{kind}+Table {of}"
+    return bool(writers)
 
 
 def take_channel_table(i: ChannelTable, stage: Stage) -> bool:
