@@ -20,6 +20,7 @@
 #include "engine/plan/function_steps.h"
 #include "engine/plan/matmul_step.h"
 #include "engine/plan/plan.h"
+#include "engine/plan/planes_step.h"
 #include "engine/plan/row_steps.h"
 #include "engine/plan/wide_matmul_step.h"
 #include "engine/plan/wide_steps.h"
@@ -157,6 +158,19 @@ class Builder : public PlanHandle {
     add<native::WideProductStep>(
         std::move(weights), where, native::Gather{vector_of<std::int32_t>(table), row_stride, padding},
         native::WideFinish{shared(rescale), vector_of<double>(multiplier), code_type(type)}, isa_);
+  }
+
+  // As wide_product, the multipliers those of the weights; bias: one a column.
+  void planes_product(std::shared_ptr<native::PackedWeights> weights, const Sizes& place, const Offsets& table,
+                      std::int64_t row_stride, native::TensorId padding, const native::Rescale& rescale,
+                      const Parameters<double>& bias, int type) {
+    const native::ProductPlace where = place_of(place);
+    if (table.size() != 0) check_size("table", table.size(), static_cast<std::size_t>(where.rows * weights->taps()));
+    const native::Type out = code_type(type);
+    if (out != native::Type::u8 && out != native::Type::s16) throw nb::value_error("codes are u8 or s16");
+    add<native::PlanesStep>(std::move(weights), where,
+                            native::Gather{vector_of<std::int32_t>(table), row_stride, padding},
+                            vector_of<double>(bias), native::WideFinish{shared(rescale), {}, out}, isa_);
   }
 
   // place as for sum, strides in bytes; rule: a, b, constant, zero, lo, hi
@@ -411,6 +425,8 @@ void bind_engine(nb::module_& m) {
            arg("rescale"), arg("in_kernel"))
       .def("wide_product", &Builder::wide_product, arg("weights"), arg("place"), arg("table"), arg("row_stride"),
            arg("padding"), arg("rescale"), arg("multiplier"), arg("type"))
+      .def("planes_product", &Builder::planes_product, arg("weights"), arg("place"), arg("table"), arg("row_stride"),
+           arg("padding"), arg("rescale"), arg("bias"), arg("type"))
       .def("wide_sum", &Builder::wide_sum, arg("place"), arg("out_stride"), arg("rule"), arg("bytes"))
       .def("look_up", &Builder::look_up, arg("x"), arg("y"), arg("rows"), arg("y_stride"), arg("x_item"), arg("y_item"),
            arg("table"))

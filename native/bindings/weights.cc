@@ -10,6 +10,7 @@
 #include "bindings/plan_handle.h"
 #include "engine/cpu.h"
 #include "kernels/igemm/weights.h"
+#include "kernels/planes/planes.h"
 #include "kernels/wgemm/weights.h"
 #include "kernels/winograd/weights.h"
 
@@ -68,6 +69,9 @@ void bind_weights(nb::module_& m) {
            arg("pages"), arg("isa") = -1)
       .def_static(
           "tiles", [](int isa) { return native::igemm_format(native::isa_from_index(isa)).tiles; }, arg("isa") = -1)
+      .def_static(
+          "by_planes", [](int isa) { return native::planes_kernel(native::isa_from_index(isa)) != nullptr; },
+          arg("isa") = -1, "Whether the instruction set multiplies words by these weights, as two planes of bytes.")
       .def_prop_ro("nbytes", &native::PackedWeights::bytes);
   nb::class_<native::WinogradWeights>(m, "WinogradWeights", "Weights of a 3x3 convolution, transformed for tiles.")
       .def("__init__", &new_winograd_weights, arg("codes"), arg("taps"), arg("channels"), arg("bias"),

@@ -138,6 +138,8 @@ class ProductWeights:
     ) -> None: ...
     @staticmethod
     def tiles(isa: int = -1) -> bool: ...
+    @staticmethod
+    def by_planes(isa: int = -1) -> bool: ...
     @property
     def nbytes(self) -> int: ...
 
@@ -249,6 +251,17 @@ class Plan:
         padding: int,
         rescale: Rescale,
         multiplier: F64,
+        type: int,  # noqa: A002
+    ) -> None: ...
+    def planes_product(
+        self,
+        weights: ProductWeights,
+        place: Ints,
+        table: I32,
+        row_stride: int,
+        padding: int,
+        rescale: Rescale,
+        bias: F64,
         type: int,  # noqa: A002
     ) -> None: ...
     def wide_sum(

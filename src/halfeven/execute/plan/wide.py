@@ -26,6 +26,8 @@ EXACT_SUM = 2**51
 EXACT_CODE = 2**50
 MOST_SHIFT = 200
 LARGEST_WORD = 65535
+LARGEST_BYTE = 255
+HALF_WORD = 1 << 15
 LONG = 64
 NO_MULTIPLIER = np.zeros(0, np.float64)
 
@@ -109,6 +111,8 @@ def emit_product(
     of: Any = "wide",
 ) -> None:
     """One product with weights [columns][taps][channels], of all channels or of a group; ``of`` tells them apart."""
+    if not depthwise and _by_planes(stage, i, ends, codes, part, table, of):
+        return
     x, y = ends
     first = part.start or 0
     zero = stored(i.x_zero, x.dtype)
@@ -129,6 +133,44 @@ def emit_product(
     kind = STORED_TYPES[y.itemsize]
     stage.plan.wide_product(stage.weights[key], place, table, x.stride, padding, how, fused, kind)
     stage.steps.append(f"{type(i).__name__} {i.name}")
+
+
+def _by_planes(
+    stage: Stage,
+    i: Conv | Linear | ConvTranspose,
+    ends: tuple[Held, Held],
+    codes: NDArray[np.int16],
+    part: slice,
+    table: NDArray[np.int32],
+    of: Any,
+) -> bool:
+    """Emit the product as two of bytes, where there are kernels for them and every sum is exact."""
+    (x, y), first, target = ends, part.start or 0, i.rescale.target
+    m = i.rescale.multiplier
+    m = Multiplier(m.m0.reshape(-1)[part], m.shift.reshape(-1)[part], m.bits) if m.m0.size > 1 else m
+    real = fused_multiplier(i.rescale, m, len(codes), LONG, int(i.accumulator.bound.max(initial=0)))
+    narrow = codes.astype(np.int8)
+    of_planes = LARGEST_BYTE * np.abs(codes, dtype=np.int64).sum(axis=(1, 2))
+    if not (real.size and _native.ProductWeights.by_planes() and (narrow == codes).all()):
+        return False
+    if y.itemsize > 2 or of_planes.max(initial=0) >= 1 << 31:  # noqa: PLR2004  words
+        return False
+    zero = stored(i.x_zero, x.dtype)
+    bias = i.bias[part] - (zero + HALF_WORD) * codes.sum(axis=(1, 2), dtype=np.int64)
+    key = i, of, first, x.dtype, "planes"
+    if key not in stage.weights:
+        flat, none = np.ascontiguousarray(narrow).reshape(-1), np.zeros(len(codes), np.int32)
+        stage.weights[key] = _native.ProductWeights(
+            flat, codes.shape[1], codes.shape[2], none, real, stage.weights.pages
+        )
+    place = [x.id, x.nbytes, first // max(len(codes), 1) * codes.shape[2] * x.itemsize]
+    place += [y.id, y.stride, first * y.itemsize, y.rows]
+    how = stored_rescale(m, target, i.rescale.method)
+    padding = stage.padding(zero, x.stride, np.int16)
+    kind = STORED_TYPES[y.itemsize]
+    stage.plan.planes_product(stage.weights[key], place, table, x.stride, padding, how, bias.astype(np.float64), kind)
+    stage.steps.append(f"{type(i).__name__} {i.name}")
+    return True
 
 
 def fused_multiplier(how: Rescale, m: Multiplier, columns: int, bits: int, bound: int) -> NDArray[np.float64]:
