@@ -321,7 +321,7 @@ def plans_of(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_tensors_too_large_for_a_plan_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     first, x = first_conv()
-    program = program_of(*first, ir.Table("f", "y", "z", "f", -128, np.arange(127, -129, -1).astype(np.int8)))
+    program = program_of(*first, ir.Table("f", "y", "z", "f", -128, np.arange(127, -129, -1).astype(np.int16)))
     expected = run_program(program, {"x": x}, ["z"], reference_backend())
     plans_of(3, monkeypatch)
     engine = Engine(program)
