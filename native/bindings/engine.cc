@@ -386,7 +386,8 @@ void bind_engine(nb::module_& m) {
   using nb::arg;
   m.attr("LEAST_WORK_PER_THREAD") = native::least_work_per_thread;
   m.def("default_threads", &native::default_threads,
-        "The processors that this process may use, or what HALFEVEN_NUM_THREADS says.");
+        "The processors that this process may use, or what HALFEVEN_NUM_THREADS says, cut to most_threads().");
+  m.def("most_threads", &native::most_threads, "The most threads that a machine of this size has a use for.");
   m.def(
       "peak_operations_per_second",
       [](int isa, int threads, int rounds) {

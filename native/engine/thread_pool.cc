@@ -271,13 +271,17 @@ void parallel_for(const Task& task, int threads) {
   for (std::int64_t item = 0; item < task.items; ++item) task.run(task.context, item);
 }
 
+int most_threads() { return std::max(16, 4 * static_cast<int>(std::thread::hardware_concurrency())); }
+
 int default_threads() {
   const char* text = std::getenv("HALFEVEN_NUM_THREADS");
-  if (text == nullptr || *text == '\0') return available_processors();
+  if (text == nullptr || *text == '\0') return std::min(available_processors(), most_threads());
   const std::string_view view(text);
   int value = 0;
   const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), value);
-  if (error == std::errc() && end == view.data() + view.size() && value >= 1) return value;
+  const bool whole = end == view.data() + view.size();
+  if (whole && error == std::errc::result_out_of_range && view.front() != '-') return most_threads();
+  if (whole && error == std::errc() && value >= 1) return std::min(value, most_threads());
   throw std::invalid_argument("HALFEVEN_NUM_THREADS is '" + std::string(view) +
                               "', expected a positive integer; unset it or give one");
 }

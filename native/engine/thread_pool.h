@@ -24,7 +24,12 @@ void parallel_for(std::int64_t items, int threads, Body& body) {
                threads);
 }
 
-// The processors of the affinity mask; HALFEVEN_NUM_THREADS (a positive integer) overrides it.
+// The most threads that a machine of this size has a use for: four a processor, 16 where that is more. Others would
+// only wait for each other, and spin while they do.
+int most_threads();
+
+// The processors of the affinity mask; HALFEVEN_NUM_THREADS (a positive integer) overrides it. Never above
+// most_threads(): an environment is set for hosts of any size, in a container's image say.
 // Throws std::invalid_argument where that variable holds anything else.
 int default_threads();
 

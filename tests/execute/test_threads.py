@@ -15,10 +15,11 @@ import pytest
 from small_models import cnn, images
 
 import halfeven
+from halfeven import _native
 from halfeven.errors import ParameterError
 from halfeven.execute.engine import Engine
 from halfeven.execute.run import reference_backend, run_program
-from halfeven.execute.threads import A_CORE, LEAST, check_threads, default_threads
+from halfeven.execute.threads import check_threads, default_threads
 
 SUPPORT = Path(__file__).parent.parent / "support"
 MODEL = """
@@ -154,21 +155,32 @@ def test_a_signal_ends_a_run_and_the_model_stays_usable(threads: int) -> None:
 
 
 def test_the_environment_is_cut_to_the_limit_and_an_argument_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    most = max(LEAST, A_CORE * (os.cpu_count() or 1))
-    for value, threads in (("1", 1), (str(most), most), (str(most + 1), most), ("100000", most)):
+    most = _native.most_threads()
+    assert most >= 16
+    for value, threads in (("1", 1), (str(most), most), (str(most + 1), most), ("100000", most), (str(2**40), most)):
         monkeypatch.setenv("HALFEVEN_NUM_THREADS", value)
         assert default_threads() == threads
         check_threads(None)
-    with pytest.raises(ParameterError, match=f"threads must be from 1 to {most} on this machine of"):
+    with pytest.raises(ParameterError, match=f"threads must be from 1 to {most} on this machine"):
         check_threads(most + 1)
-    for value in ("0", "-1", "many"):
+    for wrong in ("2", 1.5):
+        with pytest.raises(ParameterError, match=f"threads must be from 1 to {most} .*: {wrong!r}"):
+            check_threads(wrong)  # type: ignore[arg-type]
+    for value in ("0", "-1", str(-(2**40)), "many", "2 many"):
         monkeypatch.setenv("HALFEVEN_NUM_THREADS", value)
         with pytest.raises(ParameterError, match=f"HALFEVEN_NUM_THREADS is '{value}', expected a positive integer"):
             check_threads(None)
 
 
 @linux
-@pytest.mark.parametrize("run", ["run(large.repeat(40, 0), 0)", "model.run(feeds | {'image': images(400)})"])
+@pytest.mark.parametrize(
+    "run",
+    [
+        "run(large.repeat(40, 0), 0)",
+        "model.run(feeds | {'image': images(400)})",
+        "halfeven.quantize(large.repeat(400, 0), model.inputs[0].params)",  # an operation by itself
+    ],
+)
 def test_no_more_threads_are_made_than_the_limit(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALFEVEN_NUM_THREADS", "1000")
     text = f"""
@@ -177,4 +189,4 @@ def test_no_more_threads_are_made_than_the_limit(run: str, monkeypatch: pytest.M
     {run}
     print(threads_of_process() - before)
     """
-    assert 1 <= int(run_script(text)) < max(LEAST, A_CORE * (os.cpu_count() or 1))
+    assert 1 <= int(run_script(text)) < _native.most_threads()

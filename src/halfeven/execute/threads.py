@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
+from numbers import Integral
 
 from halfeven import _native
 from halfeven.errors import ParameterError
 
-A_CORE, LEAST = 4, 16  # more than four a core only wait for each other, and spin while they do
-
 
 def default_threads() -> int:
     """Every core of the process, or as many as HALFEVEN_NUM_THREADS says, cut to what this machine has a use for.
-
-    An environment is set for hosts of any size, in a container's image say: too many is no error there.
 
     Raises
     ------
@@ -21,7 +18,7 @@ def default_threads() -> int:
         If the variable holds no positive integer.
     """
     try:
-        return min(_native.default_threads(), _most())
+        return _native.default_threads()
     except ValueError as error:
         raise ParameterError(str(error)) from None
 
@@ -32,20 +29,13 @@ def check_threads(threads: int | None) -> None:
     Raises
     ------
     ParameterError
-        If it is below 1, or above 4 a core (16 where these are fewer); if the environment's is no positive integer.
+        If it is no integer from 1 to 4 a core (16 where these are fewer); if the environment's is no positive one.
     """
+    most = _native.most_threads()
     if threads is None:
         default_threads()
-    elif not 1 <= threads <= _most():
+    elif not isinstance(threads, Integral) or not 1 <= threads <= most:
         raise ParameterError(
-            f"threads must be from 1 to {_most()} on this machine of {_cores()} cores, or left out for every core: "
-            f"{threads}"
+            f"threads must be from 1 to {most} on this machine of {os.cpu_count()} cores, or left out for every core: "
+            f"{threads!r}"
         )
-
-
-def _most() -> int:
-    return max(LEAST, A_CORE * _cores())
-
-
-def _cores() -> int:
-    return os.cpu_count() or 1
