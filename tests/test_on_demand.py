@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +43,21 @@ def test_threads_may_ask_first_at_once() -> None:
         "print(sorted(set(Pool(8).map(one, range(8)))))"
     )
     assert run(code) == "['2', 'N + 1']"
+
+
+def test_the_importer_may_ask_while_it_is_imported(tmp_path: Path) -> None:
+    package = tmp_path / "importer"
+    package.mkdir()
+    package.joinpath("__init__.py").write_text(
+        "import large\nfrom importer import _part, _other\nTOTAL = large.NUMBER + _part.NUMBER\n"
+    )
+    package.joinpath("_part.py").write_text("import large\nNUMBER = large.NUMBER + 1\n")
+    package.joinpath("_other.py").write_text("raise AssertionError('nobody asks for anything of it')\n")
+    tmp_path.joinpath("large.py").write_text("NUMBER = 20\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from halfeven import on_demand; "
+        "on_demand.IMPORTER, on_demand.UNUSED = 'importer', ('large', 'importer._part', 'importer._other'); "
+        "import importer; print(importer.TOTAL, type(sys.modules['large']).__name__, importer._part.NUMBER, "
+        "'importer._other' in sys.modules)"
+    )
+    assert run(code) == "41 module 21 False"

@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
 IMPORTER, UNUSED = "onnx_ir", ("sympy", "onnx_ir._symbolic_shapes")
+_LOCK = Lock()
 
 
 class Later(ModuleType):
@@ -23,6 +25,7 @@ class Later(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # asked for by the import system
             raise AttributeError(name)
+        _step_aside(self)
         return getattr(import_module(self.__name__), name)
 
 
@@ -56,6 +59,12 @@ def _standing_in(names: Sequence[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        for name, module in later.items():
-            if sys.modules.get(name) is module:
-                del sys.modules[name]
+        for module in later.values():
+            _step_aside(module)
+
+
+def _step_aside(module: Later) -> None:
+    """Leave the name to the module that it stands for; at the latest once the importer has been imported."""
+    with _LOCK:
+        if sys.modules.get(module.__name__) is module:
+            del sys.modules[module.__name__]

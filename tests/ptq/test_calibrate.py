@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
@@ -102,6 +104,47 @@ def test_few_samples_are_held(cleaned: Cleaned) -> None:
             yield Sample(feed)
 
     calibrate(cleaned(GRAPH, k=K), ["y"], stream())
+
+
+def test_a_tensor_is_dropped_once_it_was_seen(cleaned: Cleaned, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "TAPS", 100)  # one piece: nothing is read by a later one
+    shown: dict[str, weakref.ref[np.ndarray]] = {}
+
+    def see(name: str, array: np.ndarray) -> None:
+        assert {n for n, known in shown.items() if known() is not None} <= {"x"}
+        shown[name] = weakref.ref(array)
+
+    feed = feeds(1)[0]
+    tap(cleaned(GRAPH, k=K), TENSORS).run(feed, see)
+    assert shown.keys() == set(TENSORS)
+
+
+MANY_SAMPLES = """
+from pathlib import Path
+import numpy as np, onnx, onnx_ir as ir
+from halfeven.ptq.calibrate import calibrate
+from halfeven.ranges import Histogram
+
+graph = "g (float[N] x) => (float[N] y) { a = Relu(x)  b = Sigmoid(x)  c = Add(a, b)  d = Mul(c, b)  y = Add(d, c) }"
+proto = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["": 21]> {graph}')
+model = ir.from_proto(onnx.shape_inference.infer_shapes(proto))
+
+def most_bytes(samples):
+    rng = np.random.default_rng(0)
+    stream = ({"x": rng.normal(size=1 << 18).astype(np.float32)} for _ in range(samples))
+    calibrate(model, list("xabcdy"), stream, kind=Histogram)
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+few = most_bytes(24)
+print(most_bytes(96) - few)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="reads memory in /proc")
+def test_memory_does_not_grow_with_samples() -> None:
+    done = subprocess.run([sys.executable, "-c", MANY_SAMPLES], check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 24 << 20  # one tensor of each of the 72 more samples would be 72 MiB
 
 
 def test_a_buffer_that_is_used_again_is_copied(cleaned: Cleaned) -> None:

@@ -99,6 +99,8 @@ def test_memory_does_not_grow() -> None:
     for k in range(20):
         seen = seen.update(np.full(1000, 10.0**k, np.float32))
     assert seen.counts.nbytes == 2 * SIDE * 8
+    assert Histogram().counts is Histogram().counts  # nothing was seen, and nothing is held
+    assert not Histogram().counts.any()
 
 
 @given(FLOATS, FLOATS, FLOATS)

@@ -19,9 +19,9 @@ from halfeven.ranges import Histogram, MinMax
 from halfeven.ranges.histogram import SIDE
 
 Shapes = Mapping[str, Sequence[int]]
-ARENA, PACKING, SESSION_BYTES = 2, 2, 600_000  # what onnxruntime 1.32 was seen to take
+ARENA, PACKING, SESSION_BYTES = 1.5, 2, 600_000  # what onnxruntime 1.32 was seen to take
 POINTER = 8
-GATHERED_BYTES = {MinMax: 0, Histogram: 4 * 2 * SIDE + 8 * 2 * SIDE}  # while counting, and what comes of it
+GATHERED_BYTES = {MinMax: 0, Histogram: 4 * 2 * SIDE}  # while counting; what comes of it is less than the sessions were
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class CalibrationMemory:
     Attributes
     ----------
     weights : laid out again for the processor, and what doing so takes for the largest piece. sessions : of all pieces.
-    tensors : of one run, where most of them live; onnxruntime's arena, which grows by doubling, holds twice as much.
+    tensors : of one run, where most of them live; onnxruntime's arena holds half as much again in fragments.
     at_once : runs.
     statistics : of all tensors. kept : samples for a second look. shapes : of the inputs that this is for.
     unknown : tensors whose size the graph does not tell; they are not counted.
@@ -47,16 +47,21 @@ class CalibrationMemory:
     unknown: int = 0
 
     @property
+    def arena(self) -> int:
+        """For the tensors of one run."""
+        return round(ARENA * self.tensors)
+
+    @property
     def total(self) -> int:
         """All of it."""
-        return self.weights + self.sessions + self.at_once * ARENA * self.tensors + self.statistics + self.kept
+        return self.weights + self.sessions + self.at_once * self.arena + self.statistics + self.kept
 
     def __str__(self) -> str:
         shapes = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in self.shapes.items())
         lower = f"; {self.unknown} tensors of unknown size not counted" if self.unknown else ""
         return (
             f"calibration takes about {_size(self.total)} more memory, for any number of samples of {shapes}: tensors "
-            f"{self.at_once} x {_size(ARENA * self.tensors)}, weights {_size(self.weights)}, "
+            f"{self.at_once} x {_size(self.arena)}, weights {_size(self.weights)}, "
             f"sessions {_size(self.sessions)}, statistics {_size(self.statistics)}, kept samples "
             f"{_size(self.kept)}{lower}"
         )

@@ -21,6 +21,10 @@ from halfeven.ptq.shared_weights import SharedWeights
 
 Array = np.ndarray
 MOST_THREADS = 8  # each piece has a pool of its own
+ARENA = {  # regions are never joined, so a large one; what is never used of it takes no memory
+    "initial_chunk_size_bytes": 1 << 26,
+    "max_dead_bytes_per_chunk": 1 << 16,  # what a tensor may take up and not fill: 128 MiB if nothing is said
+}
 SILENT = 4  # onnxruntime's log level for fatal errors alone
 
 
@@ -150,7 +154,7 @@ def cores() -> int:
 def _share_memory() -> None:
     """One arena for all pieces: each would keep its own, and together hold what the cutting is to save."""
     info = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
-    ort.create_and_register_allocator(info, None)
+    ort.create_and_register_allocator(info, ort.OrtArenaCfg(ARENA))
 
 
 def _words(error: Exception) -> str:

@@ -47,11 +47,14 @@ class TappedModel:
             see(name, live[name])
         for segment in self.segments:
             live.update(segment.piece.run(live))
+            for name in segment.done:
+                if name not in segment.outputs:
+                    del live[name]
             for name in segment.outputs:
                 if name in self.wanted:
                     see(name, live[name])
-            for name in segment.done:
-                live.pop(name, None)
+                if name in segment.done:
+                    del live[name]
 
 
 def tap(model: ir.Model, wanted: Collection[str], threads: int | None = None) -> TappedModel:

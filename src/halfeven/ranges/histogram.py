@@ -17,6 +17,8 @@ _LOG2_SIDE = 12
 SIDE = 1 << _LOG2_SIDE  # bins on either side of zero
 LOWEST_EXPONENT = -149 - _LOG2_SIDE  # the least subnormal float32, negated, has a bin of this width
 BLOCK = 1 << 16  # values binned at once: the temporaries stay in the cache
+NONE: Counts = np.zeros(2 * SIDE, np.int64)  # of all empty histograms: they are not written to
+NONE.setflags(write=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class Histogram:
 
     extremes: MinMax = field(default_factory=MinMax)
     exponent: int = LOWEST_EXPONENT
-    counts: Counts = field(default_factory=lambda: np.zeros(2 * SIDE, np.int64))
+    counts: Counts = field(default_factory=lambda: NONE)
     zeros: int = 0
 
     def __post_init__(self) -> None:
