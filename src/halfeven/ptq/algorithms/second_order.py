@@ -107,7 +107,7 @@ class SecondOrderRounding:
 
 
 def _seconds(draft: Draft, product: Product) -> float:
-    """Measured on two cores: runs take what they take; then factors grow with K^3, codes with rows times K^2."""
+    """Estimated, for a bar that moves evenly: a layer's runs, factors with K^3, codes with rows times K^2."""
     matrix = weight_matrix(draft, product)
     if isinstance(matrix, str) or matrix.moments > MOST_MOMENTS:
         return RUN_S
