@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +14,10 @@ from halfeven.errors import ModelError
 from halfeven.ir.instructions import Float
 
 Array = NDArray[Any]
+
+KEEP_SIGNED = "session.qdqisint8allowed"
+"""Keeps int8 activations as they are. On x86 ONNX Runtime (1.32) makes them uint8, and then refuses what it has rewritten
+itself of a quantized product of three axes with a bias (``gemm_input_reshape``), whose output_dtype stays int8."""
 
 
 @lru_cache(maxsize=256)
@@ -32,6 +37,9 @@ def open_session(model: bytes | str, *, threads: int = 0, optimize: bool = True)
     try:
         return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
+        with suppress(Exception):  # what it said first is what counts
+            options.add_session_config_entry(KEEP_SIGNED, "1")
+            return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         raise ModelError(f"ONNX Runtime refuses the model: {_first_line(error)}") from error
 
 
