@@ -16,7 +16,7 @@ from halfeven.ir.instructions import Float
 Array = NDArray[Any]
 
 KEEP_SIGNED = "session.qdqisint8allowed"
-"""Keeps int8 activations as they are. On x86 ONNX Runtime (1.32) makes them uint8, and then refuses what it has rewritten
+"""Keeps int8 activations as they are. On x86 ONNX Runtime (1.32) makes them uint8, and then refuses what it has made
 itself of a quantized product of three axes with a bias (``gemm_input_reshape``), whose output_dtype stays int8."""
 
 
