@@ -101,12 +101,15 @@ std::int64_t QuantizeStep::run_words(const float* x, std::uint8_t* y, std::int64
 
 // Rows of channels, as they are.
 void QuantizeStep::run_rows(const Frame& frame, const float* x, std::uint8_t* y, int threads) const {
-  const std::uint8_t flip = params_.type == Type::s8 ? 0x80 : 0;
   for_each_part(planes_.images, 1, threads, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       std::uint8_t* row = y + r * planes_.stride;
       frame.nan_counts[counter_] += quantize(x + r * planes_.channels, planes_.channels, row);
-      for (std::int64_t c = 0; c < planes_.channels; ++c) row[c] = static_cast<std::uint8_t>(row[c] ^ flip);
+      if (params_.type == Type::s8) {
+        copy_items<std::uint8_t>(row, 1, row, 1, planes_.channels, 0x80);
+      } else if (params_.type == Type::u16) {
+        copy_items<std::uint16_t>(row, 2, row, 2, planes_.channels, 0x8000);
+      }
     }
   });
 }
@@ -164,7 +167,7 @@ void QuantizeStep::run(const Frame& frame) const {
   std::uint8_t* y = frame.at(y_);
   const int threads = threads_for(frame, static_cast<double>(planes_.count()) * 4);
   if (border_) return run_bordered(frame, x, y, threads);
-  if (planes_.pixels == 1 && !words()) return run_rows(frame, x, y, threads);
+  if (planes_.pixels == 1) return run_rows(frame, x, y, threads);
   for (std::int64_t n = 0; n < planes_.images; ++n) {
     const float* image = x + n * planes_.channels * planes_.pixels;
     std::uint8_t* out = y + n * planes_.pixels * planes_.stride;
@@ -181,27 +184,39 @@ DequantizeStep::DequantizeStep(TensorId x, std::int32_t output, const Planes& pl
   }
 }
 
+// `count` codes `step` bytes apart.
+void DequantizeStep::look_up(const std::uint8_t* codes, std::int64_t step, std::int64_t count, float* y) const {
+  if (table_.size() == 256) {
+    for (std::int64_t i = 0; i < count; ++i) y[i] = table_[codes[i * step]];
+    return;
+  }
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::int16_t code;
+    std::memcpy(&code, codes + i * step, sizeof(code));
+    y[i] = table_[static_cast<std::size_t>(code + 32768)];
+  }
+}
+
 void DequantizeStep::run(const Frame& frame) const {
   const std::uint8_t* x = frame.at(x_);
   float* y = static_cast<float*>(frame.outputs[static_cast<std::size_t>(output_)]);
   const int threads = threads_for(frame, static_cast<double>(planes_.count()) * 4);
-  const bool words = table_.size() != 256;
-  const auto rows = [&](std::int64_t begin, std::int64_t end) {  // a row: one channel of one image
-    for (std::int64_t row = begin; row < end; ++row) {
-      if (words) {
-        const std::uint8_t* in = x + row / planes_.channels * planes_.pixels * planes_.stride;
-        for (std::int64_t p = 0; p < planes_.pixels; ++p) {
-          std::int16_t code;
-          std::memcpy(&code, in + p * planes_.stride + 2 * (row % planes_.channels), sizeof(code));
-          y[row * planes_.pixels + p] = table_[static_cast<std::size_t>(code + 32768)];
-        }
-        continue;
+  const std::int64_t item = table_.size() == 256 ? 1 : 2;
+  if (planes_.pixels == 1) {  // channels lie behind each other on both sides
+    for_each_part(planes_.images, 1, threads, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin; r < end; ++r) {
+        look_up(x + r * planes_.stride, item, planes_.channels, y + r * planes_.channels);
       }
-      const std::uint8_t* in = x + row / planes_.channels * planes_.pixels * planes_.stride + row % planes_.channels;
-      for (std::int64_t p = 0; p < planes_.pixels; ++p) y[row * planes_.pixels + p] = table_[in[p * planes_.stride]];
+    });
+    return;
+  }
+  for_each_part(planes_.images * planes_.channels, 1, threads, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {  // one channel of one image
+      const std::int64_t image = row / planes_.channels;
+      const std::uint8_t* in = x + image * planes_.pixels * planes_.stride + row % planes_.channels * item;
+      look_up(in, planes_.stride, planes_.pixels, y + row * planes_.pixels);
     }
-  };
-  for_each_part(planes_.images * planes_.channels, 1, threads, rows);
+  });
 }
 
 std::vector<TensorId> CopyStep::reads() const { return from_.is_tensor ? std::vector{from_.id} : std::vector<int>{}; }

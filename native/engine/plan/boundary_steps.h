@@ -91,6 +91,8 @@ class DequantizeStep : public Step {
   std::vector<TensorId> writes() const override { return {}; }
 
  private:
+  void look_up(const std::uint8_t* codes, std::int64_t step, std::int64_t count, float* y) const;
+
   TensorId x_;
   std::int32_t output_;
   Planes planes_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <type_traits>
 
 #include "kernels/eltwise/codes.h"
 
@@ -48,6 +49,42 @@ void extremes(const Choice& task, bool largest, std::uint8_t* y, const Parallel&
                 });
 }
 
+// Elements apart, as numbers or as types: loops over what is repeated or lies side by side become vectors.
+template <class Code, class C, class A, class B>
+void choose_line(const std::uint8_t* condition, C c_step, const Code* a, A a_step, const Code* b, B b_step,
+                 std::int64_t count, Code* y) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Code p = a[i * a_step];
+    const Code q = b[i * b_step];
+    y[i] = condition[i * c_step] != 0 ? p : q;
+  }
+}
+
+template <class Code>
+void choices(const Choice& task, std::uint8_t* y, const Parallel& parallel) {
+  constexpr std::integral_constant<std::int64_t, 0> repeated;
+  constexpr std::integral_constant<std::int64_t, 1> next;
+  const std::int64_t count = task.shape.back();
+  const std::int64_t c_step = task.condition_strides.back();
+  const std::int64_t a_step = task.a_strides.back() / task.item;
+  const std::int64_t b_step = task.b_strides.back() / task.item;
+  for_each_line(task, y, parallel,
+                [&](const std::uint8_t* c, const std::uint8_t* first, const std::uint8_t* second, std::uint8_t* out) {
+                  const Code* a = reinterpret_cast<const Code*>(first);
+                  const Code* b = reinterpret_cast<const Code*>(second);
+                  Code* line = reinterpret_cast<Code*>(out);
+                  if (c_step == 1 && a_step == 1 && b_step == 1) {
+                    choose_line(c, next, a, next, b, next, count, line);
+                  } else if (c_step == 1 && a_step == 0 && b_step == 1) {
+                    choose_line(c, next, a, repeated, b, next, count, line);
+                  } else if (c_step == 1 && a_step == 1 && b_step == 0) {
+                    choose_line(c, next, a, next, b, repeated, count, line);
+                  } else {
+                    choose_line(c, c_step, a, a_step, b, b_step, count, line);
+                  }
+                });
+}
+
 template <class Code>
 void reduce(const Code* x, std::int64_t length, std::int64_t inner, bool largest, Code* y) {
   std::copy(x, x + inner, y);
@@ -62,14 +99,12 @@ void reduce(const Code* x, std::int64_t length, std::int64_t inner, bool largest
 }  // namespace
 
 void choose(const Choice& task, std::uint8_t* y, const Parallel& parallel) {
-  for_each_line(task, y, parallel,
-                [&](const std::uint8_t* c, const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* out) {
-                  for (std::int64_t i = 0; i < task.shape.back(); ++i) {
-                    const bool first = c[i * task.condition_strides.back()] != 0;
-                    const std::uint8_t* from = first ? a + i * task.a_strides.back() : b + i * task.b_strides.back();
-                    std::memcpy(out + i * task.item, from, static_cast<std::size_t>(task.item));
-                  }
-                });
+  switch (task.item) {
+    case 1: return choices<std::uint8_t>(task, y, parallel);
+    case 2: return choices<std::uint16_t>(task, y, parallel);
+    case 4: return choices<std::uint32_t>(task, y, parallel);
+    default: return choices<std::uint64_t>(task, y, parallel);
+  }
 }
 
 void extreme(const Choice& task, bool largest, std::uint8_t* y, const Parallel& parallel) {
