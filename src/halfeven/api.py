@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
@@ -279,7 +280,7 @@ class QuantizedModel:
         *,
         shapes: Mapping[str, Sequence[int]] | None = None,
         threads: int | None = None,
-        against: Sequence[str] = (),
+        against: str | Sequence[str] = (),
         seconds: float = 3.0,
         batch: int = 0,
     ) -> Benchmark:
@@ -289,7 +290,7 @@ class QuantizedModel:
         ----------
         feeds : one array an input; None for noise of the model's shapes, or of ``shapes`` where sizes are free.
         threads : of every engine, None for every core.
-        against : "onnxruntime", "openvino" or both.
+        against : "onnxruntime", "openvino" or both. One that does not run the file has its reason in ``refused``.
         seconds : of timing, about, for each engine.
         batch : also so many samples at once, those of ``feeds`` over and over; 0 for none.
 
@@ -304,13 +305,13 @@ class QuantizedModel:
         from halfeven.report.bench.peers import check_peers  # noqa: PLC0415
 
         check_threads(threads)
-        check_peers(tuple(against))
+        peers = check_peers(against)
         if feeds is None:
             feeds = noise(self.inputs, {name: tuple(shape) for name, shape in (shapes or {}).items()})
         values = self._real_inputs(feeds, counted=True)
-        if batch < 0:
-            raise ParameterError(f"batch is {batch}: a number of samples was expected, or 0 for none")
-        options: dict[str, Any] = {"threads": threads or 0, "against": against, "seconds": seconds, "batch": batch}
+        if not isinstance(batch, Integral) or batch < 0:
+            raise ParameterError(f"batch is {batch!r}: a number of samples was expected, or 0 for none")
+        options: dict[str, Any] = {"threads": threads or 0, "against": peers, "seconds": seconds, "batch": batch}
         return benchmark(self.program, to_bytes(self._graph), values, **options)
 
     def _named(self, feeds: Mapping[str, Any]) -> tuple[Port, ...]:

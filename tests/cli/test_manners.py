@@ -302,4 +302,13 @@ def test_one_sample_is_called_one(good: Path, halfeven: Halfeven, capsys: pytest
     assert "equal to the original on 1 sample: " in said
     assert "calibrated on 1 sample, profile" in said
     assert halfeven("verify", good / "q.onnx", "--data", good / "one.npz") == 0
-    assert "against the reference: 1 sample, " in capsys.readouterr().out
+    assert "native, torch, native (whole runs) against the reference: 1 sample, " in capsys.readouterr().out
+
+
+def test_a_weight_group_without_int4_is_refused_in_words_of_the_command(
+    good: Path, halfeven: Halfeven, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ("quantize", good / "cnn.onnx", "--data", good / "data.npz", "-o", good / "new.onnx", "--weight-group", "32")
+    assert halfeven(*call) == 2
+    assert capsys.readouterr().err == "halfeven: --weight-group 32 is for int4 weights: give --weights int4 too\n"
+    assert not (good / "new.onnx").exists()

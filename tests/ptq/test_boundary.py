@@ -85,6 +85,7 @@ def test_a_boundary_can_be_changed_by_name() -> None:
     [
         ("int8", "no form is named 'int8': one of float, codes, unquantized"),
         ({"image": "int8"}, "no form is named 'int8'"),
+        ({0: "codes"}, "no input or output '0': inputs are image, outputs score"),
         ({"imag": "codes"}, "no input or output 'imag': 'image' is near it"),
         ("unquantized", "'unquantized' is chosen before scales are: quantize the float model with it"),
         ({"score": "unquantized"}, "'unquantized' is chosen before scales are"),
@@ -99,8 +100,9 @@ def test_a_boundary_that_cannot_be_is_one_line(boundary: object, match: str) -> 
 
 def test_values_given_for_codes_are_refused_and_the_remedy_named() -> None:
     made = he.quantize_model(small_models.cnn(), small_models.images(8), method="max", boundary="codes")
-    remedy = r"with the input's params, AffineParams\(scale=.*, makes them of values; with_boundary\('float'\), or run"
-    with pytest.raises(DataError, match=rf"'image' takes codes of int8, not float32: quantize\(\) {remedy} --float"):
+    remedy = r"with_boundary\('float'\), or 'halfeven run --float', takes"
+    params = r"quantize\(\) with the input's params, AffineParams\(scale=.*, makes them of values"
+    with pytest.raises(DataError, match=rf"'image' takes codes of int8, not float32: {params}; {remedy}"):
         made.run({"image": small_models.images(1)})
     with pytest.raises(DataError, match=r"'image' takes codes of int8, not float32: quantize\(\) with"):
         made.with_boundary("float").run_codes({"image": small_models.images(1)})

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from numpy.typing import NDArray
 
 from halfeven import api
 from halfeven.cli import console
 from halfeven.cli.options import Debug, ModelPath, Profile, Threads
 from halfeven.cli.run import read_npz
-from halfeven.errors import ParameterError
+from halfeven.errors import DataError, ParameterError
+from halfeven.ir.program import Port
 from halfeven.report.bench.text import (
     BATCH_COLUMNS,
     ENGINE_COLUMNS,
     LAYER_COLUMNS,
+    MOST_LAYERS,
     batch_rows,
     engine_rows,
     layer_rows,
+    refusal_lines,
     summary_lines,
 )
 
@@ -37,7 +42,7 @@ def command(
         list[str] | None, typer.Option(metavar="NAME=1x3x224x224", help="Shape of an input with free sizes.")
     ] = None,
     batch: Annotated[int, typer.Option(min=0, help="Also so many samples at once.", show_default=False)] = 0,
-    layers: Annotated[int, typer.Option(min=0, help="So many of the slowest layers.")] = 15,
+    layers: Annotated[int, typer.Option(min=0, help="So many of the slowest layers.")] = MOST_LAYERS,
     seconds: Annotated[float, typer.Option(min=0.0, help="Of timing, about, for each engine.")] = 3.0,
     profile: Profile = None,
     debug: Debug = False,  # noqa: ARG001  read by main
@@ -48,17 +53,32 @@ def command(
     if inputs is not None and shapes:
         raise ParameterError("--input has its own shapes: give it or --shape, not both")
     loaded = api.load(model, profile)
-    feeds = None if inputs is None else read_npz(inputs)
+    feeds = None
+    if inputs is not None:
+        feeds = read_npz(inputs)
+        _refuse_values(loaded.inputs, feeds, inputs)
     found = loaded.bench(feeds, shapes=shapes, threads=threads, against=names, seconds=seconds, batch=batch)
     out = console.out()
     for line in (f"{model}", *summary_lines(found)):
         out.print(line)
     _print(f"one run, {len(found.own.rounds_s)} rounds", ENGINE_COLUMNS, engine_rows(found))
+    for line in refusal_lines(found):
+        out.print(line)
     if found.batch:
         _print(f"{found.batch.samples} samples at once", BATCH_COLUMNS, batch_rows(found.batch))
     if layers:
         _print("slowest layers", LAYER_COLUMNS, layer_rows(found, layers))
     _warn_if_busy()
+
+
+def _refuse_values(ports: tuple[Port, ...], feeds: Mapping[str, NDArray[Any]], path: Path) -> None:
+    for port in ports:
+        given = feeds.get(port.name)
+        if port.takes_codes and given is not None and given.dtype.kind == "f":
+            raise DataError(
+                f"{path}: input '{port.name}' takes codes of {port.dtype}, and these are values of {given.dtype}: give "
+                "codes, or leave --input out for random ones"
+            )
 
 
 def _print(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -101,6 +101,8 @@ def command(
     debug: Debug = False,  # noqa: ARG001  read by main
 ) -> None:
     """Quantize a float ONNX model after training."""
+    if weight_group is not None and weights != "int4" and config is None:
+        raise ParameterError(f"--weight-group {weight_group} is for int4 weights: give --weights int4 too")
     options: Options = {
         "activations": activations,
         "weights": weights,

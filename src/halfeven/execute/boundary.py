@@ -58,7 +58,9 @@ def _remedy(port: Port, a: Array) -> str:
     if port.params is None or a.dtype.kind != "f":
         return ""
     made = f"quantize() with the input's params, {port.params}, makes them of values"
-    whole = "; with_boundary('float'), or run --float, takes the values themselves" if port.takes_codes else ""
+    whole = (
+        "; with_boundary('float'), or 'halfeven run --float', takes the values themselves" if port.takes_codes else ""
+    )
     return f": {made}{whole}"
 
 

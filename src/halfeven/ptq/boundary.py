@@ -48,7 +48,7 @@ def edges_of(boundary: Boundary, inputs: Sequence[str], outputs: Sequence[str]) 
         return {} if edge is Edge.FLOAT else dict.fromkeys(names, edge)
     for name in boundary:
         if name not in names:
-            near = get_close_matches(name, names, 1)
+            near = get_close_matches(str(name), names, 1)
             known = f"inputs are {', '.join(inputs)}, outputs {', '.join(outputs)}"
             hint = f"'{near[0]}' is near it" if near else known
             raise ParameterError(f"boundary: the model has no input or output '{name}': {hint}")

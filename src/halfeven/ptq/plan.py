@@ -186,7 +186,7 @@ def _weight_group(group: int | None, types: CodeTypes) -> int | None:
     if isinstance(group, bool) or not isinstance(group, int) or group < LEAST_GROUP:
         raise ParameterError(f"a weight group is a number of inputs, {LEAST_GROUP} or more, not {group!r}")
     if int4 not in types.weights.values():
-        raise ParameterError("a weight group is for int4 weights, and none was asked for: weights='int4'")
+        raise ParameterError("a weight group is for int4 weights, and none was asked for: give 'int4' for the weights")
     return group
 
 

@@ -310,10 +310,11 @@ class _Count:
     def part(self, label: str, works: Sequence[float] | None) -> None:
         """One begins, with so many things to do: how long each takes beside the others; None where that is unknown."""
         if self._begin is not None:
-            self._begin(label)
+            uneven = works is not None and len(set(works)) > 1
+            self._begin(f"{label} (%)" if uneven else label)
             self._done, self._works = 0, None
             self._total = None if works is None else len(works)
-            if works and min(works) != max(works):
+            if works and uneven:
                 self._works, self._total = list(accumulate(works)), PERCENT
 
     def state(self, memory: CalibrationMemory | RefiningMemory) -> None:

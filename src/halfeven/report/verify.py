@@ -16,6 +16,7 @@ from halfeven.ir.instructions import Instruction, results
 from halfeven.ir.program import Port, Program
 
 Array = NDArray[Any]
+WHOLE = "native (whole runs)"  # layers fused, memory shared: as users run it; ``native`` goes node by node
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,11 @@ def verify(
         for backend in others:
             found = first_difference(expected, run_program(program, sample, names, backend), program, backend.name, k)
             differences += [found] if found else []
-        found = first_difference(expected, engine.run(sample, wanted), program, "engine", k)
+        found = first_difference(expected, engine.run(sample, wanted), program, WHOLE, k)
         differences += [found] if found else []
         count, elements = k + 1, elements + sum(a.size for a in expected.values())
         done(count, expected)
-    return Verification((*(b.name for b in others), "engine"), count, len(names), elements, tuple(differences))
+    return Verification((*(b.name for b in others), WHOLE), count, len(names), elements, tuple(differences))
 
 
 def random_samples(

@@ -136,9 +136,11 @@ def test_what_brings_samples_held_back_no_nearer_is_undone(build: Build) -> None
     for report in reports(model):
         assert report.undone
         assert report.changes == ()
-        assert report.left == ("all of it was undone: the outputs come no half decibel nearer",)
+        assert report.left == ("all of it was undone: it is kept only where the outputs come half a decibel nearer",)
         assert report.after > report.before
-        assert str(report).startswith(f"{report.name}: undone; SQNR at the outputs ")
+        assert str(report).startswith(
+            f"{report.name}: undone: it is kept only where the outputs come half a decibel nearer; SQNR at the outputs "
+        )
 
 
 def test_what_is_kept_is_no_farther_on_samples_held_back(build: Build) -> None:
@@ -239,6 +241,7 @@ def test_a_rewrite_that_changes_the_function_is_undone_and_says_so(build: Build)
     (report,) = reports(model)
     assert report.changes == ()
     assert report.left[-1].startswith("all of it was undone: the rewritten model is DIFFERENT from the original")
+    assert str(report).startswith("scaled: undone: the rewritten model is DIFFERENT from the original")
     assert to_bytes(model._graph) != b""
     assert model.ptq is not None
     assert model.ptq.equality.equal
@@ -304,7 +307,7 @@ def test_a_listener_to_parts_is_told_of_each(build: Build) -> None:
 def test_parts_whose_things_take_unequally_long_are_counted_in_percent(build: Build) -> None:
     told = Listener()
     made(build, SecondOrderRounding(), progress=told)
-    (seen,) = (seen for label, seen in told.parts if label == "second order rounding")
+    (seen,) = (seen for label, seen in told.parts if label == "second order rounding (%)")
     assert [total for _, total in seen] == [100, 100]
     assert 0 < seen[0][0] < seen[1][0] == 100
 

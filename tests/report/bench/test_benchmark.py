@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 import halfeven
 from halfeven import _native
 from halfeven.cli import app
-from halfeven.errors import DataError, HalfevenError, ParameterError, ResourceError, UnavailableError
+from halfeven.errors import DataError, ParameterError, ResourceError, UnavailableError
 from halfeven.interop.unsigned import unsigned_activations
 from halfeven.report.bench.peers import open_peers
-from halfeven.report.bench.text import batch_rows, engine_rows, layer_rows, summary_lines
+from halfeven.report.bench.text import batch_rows, engine_rows, layer_rows, refusal_lines, summary_lines
 from halfeven.report.bench.timing import LEAST_ROUNDS, interleaved
 
 
@@ -108,8 +108,58 @@ def test_peers_are_named(model: halfeven.QuantizedModel, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(UnavailableError, match="the peer openvino is not installed: pip install openvino"):
         model.bench(against=["openvino"])
-    with pytest.raises(HalfevenError, match="onnxruntime refuses the model"):
-        open_peers(("onnxruntime",), onnx.helper.make_model(onnx.GraphProto()).SerializeToString(), {}, 1)
+    with pytest.raises(ParameterError, match="there is no peer 'tvm': one of onnxruntime, openvino"):
+        model.bench(against="tvm")
+    with pytest.raises(ParameterError, match="batch is '3'"):
+        model.bench(batch="3")  # type: ignore[arg-type]
+    assert "onnxruntime" in model.bench(against="onnxruntime", threads=1, seconds=0).times
+
+
+def test_a_peer_that_refuses_the_file_is_a_row_and_its_reason_a_line(
+    model: halfeven.QuantizedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_peers(("onnxruntime",), onnx.helper.make_model(onnx.GraphProto()).SerializeToString(), {}, 1)
+    assert not opened.runs
+    assert set(opened.refused) == {"onnxruntime"}
+    assert opened.refused["onnxruntime"]
+
+    def refuse(*_: object, **__: object) -> object:
+        raise RuntimeError("no kernel for QuantizeLinear\nand more")
+
+    monkeypatch.setattr(ort, "InferenceSession", refuse)
+    found = model.bench(threads=1, against="onnxruntime", seconds=0, batch=2)
+    both = {"onnxruntime", "onnxruntime, unsigned activations"}
+    assert set(found.times) == {"halfeven"}
+    assert found.batch is not None
+    assert set(found.refused) == set(found.batch.refused) == both
+    assert [row[:2] for row in engine_rows(found)[1:]] == [(name, "refused") for name in found.refused]
+    assert [row[1] for row in batch_rows(found.batch)].count("refused") == 2
+    assert refusal_lines(found) == [f"{name} refuses the model: no kernel for QuantizeLinear" for name in found.refused]
+    model.save(tmp_path / "m.onnx")
+    arguments = ["bench", str(tmp_path / "m.onnx"), "--against", "onnxruntime", "--seconds", "0", "--threads", "1"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    for text in ("onnxruntime refuses the model: no kernel for QuantizeLinear", "slowest layers", "halfeven"):
+        assert text in done.output
+
+
+def test_a_benchmark_prints_its_tables(model: halfeven.QuantizedModel) -> None:
+    found = model.bench(threads=1, against="onnxruntime", seconds=0, batch=2)
+    lines = str(found).splitlines()
+    for cells in (*engine_rows(found), *batch_rows(found.batch), *layer_rows(found, 99)):
+        assert any(all(cell in line for cell in cells) for line in lines), cells
+    assert set(summary_lines(found)) <= set(lines)
+
+
+def test_values_for_codes_are_refused_in_words_of_the_command(model: halfeven.QuantizedModel, tmp_path: Path) -> None:
+    model.with_boundary("codes").save(tmp_path / "m.onnx")
+    np.savez(tmp_path / "in.npz", image=images(1))
+    refused = CliRunner().invoke(app, ["bench", str(tmp_path / "m.onnx"), "--input", str(tmp_path / "in.npz")])
+    assert isinstance(refused.exception, DataError)
+    assert str(refused.exception).endswith(
+        "in.npz: input 'image' takes codes of int8, and these are values of float32: give codes, or leave --input out "
+        "for random ones"
+    )
 
 
 def test_the_command_prints_tables(model: halfeven.QuantizedModel, tmp_path: Path) -> None:

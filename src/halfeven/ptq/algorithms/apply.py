@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from halfeven import interop
 from halfeven.errors import HalfevenError
-from halfeven.ptq.algorithms.report import AlgorithmReport, options_of
+from halfeven.ptq.algorithms.report import UNDONE, AlgorithmReport, options_of
 from halfeven.ptq.algorithms.stages import (
     Algorithm,
     BiasCorrecting,
@@ -30,7 +30,7 @@ from halfeven.ptq.keep import Sample
 CHECKED = 4  # samples on which a rewritten model is compared with the one before
 PER_JUDGE = 4  # of so many samples one judges what the others have taught
 MOST_JUDGES = 32
-NO_NEARER = "all of it was undone: the outputs come no half decibel nearer"
+NO_NEARER = f"{UNDONE}it is kept only where the outputs come half a decibel nearer"
 ENOUGH = 10**-0.05  # of the error is left, or less: gains below half a decibel are luck of the samples that judge
 
 
@@ -65,7 +65,7 @@ def rewrite(
         equality = interop.check_equal(model, found.model, samples[:CHECKED])
         changes, left = found.changes, found.left
         if not equality.equal:
-            left = (*left, f"all of it was undone: the rewritten model is {equality}")
+            left = (*left, f"{UNDONE}the rewritten model is {equality}")
         elif found.changes and not after <= before * ENOUGH:
             left = (*left, NO_NEARER)
         else:

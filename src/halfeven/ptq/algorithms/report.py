@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
+UNDONE = "all of it was undone: "  # and why: how the last line of what was left begins
 WORST = 3  # changes that the summary names
 
 
@@ -60,7 +61,7 @@ class AlgorithmReport:
     judged: int = 0
 
     def __str__(self) -> str:
-        places = "undone" if self.undone else self._places()
+        places = f"undone: {self.left[-1].removeprefix(UNDONE)}" if self.undone else self._places()
         if not self.undone and not self.changes and len(self.left) == 1:
             return f"{self.name}: nothing changed: {self.left[0]}"
         outputs = (

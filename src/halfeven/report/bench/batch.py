@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from halfeven.errors import HalfevenError, ParameterError
 from halfeven.execute.engine import Engine
 from halfeven.execute.memory import check_memory
-from halfeven.report.bench.peers import open_peers
+from halfeven.report.bench.peers import Opened, open_peers
 from halfeven.report.bench.timing import Times, interleaved
 
 Array = NDArray[Any]
@@ -27,11 +27,13 @@ class Batch:
     """Times of ``samples`` samples at once, by engine.
 
     ``halfeven`` shares them out among its threads by itself; ``halfeven, one by one`` is the other way, there where the
-    network does not mix samples. A peer runs them one by one where it takes no batch.
+    network does not mix samples. A peer runs them one by one where it takes no batch. ``refused``: why, of peers that
+    run neither.
     """
 
     samples: int
     times: Mapping[str, Times]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def samples_per_second(self, engine: str) -> float:
         """Of the median."""
@@ -66,9 +68,11 @@ def measure_batch(
     runs: dict[str, Run] = {OURS: lambda: engine.run(batch, wanted, threads)}
     if apart:
         runs[OURS + IN_TURN] = lambda: [engine.run(one, wanted, threads) for one in ones]
-    for name in against:
-        runs |= _peer(name, model, batch, samples, threads)
-    return Batch(samples, interleaved(runs, seconds * len(runs)))
+    peers = [_peer(name, model, batch, samples, threads) for name in against]
+    for peer in peers:
+        runs |= peer.runs
+    refused = {name: why for peer in peers for name, why in peer.refused.items()}
+    return Batch(samples, interleaved(runs, seconds * len(runs)), refused)
 
 
 def _repeated(feeds: Feeds, count: int) -> dict[str, Array]:
@@ -79,16 +83,16 @@ def _repeated(feeds: Feeds, count: int) -> dict[str, Array]:
     return {name: a[np.arange(count) % len(a)] for name, a in feeds.items()}
 
 
-def _peer(name: str, model: bytes, batch: Feeds, samples: int, threads: int) -> dict[str, Run]:
+def _peer(name: str, model: bytes, batch: Feeds, samples: int, threads: int) -> Opened:
     """The peer's runs of the batch, or of one sample so many times where it refuses a batch."""
-    runs = open_peers((name,), model, batch, threads)
-    try:
-        for run in runs.values():
-            run()
-    except Exception:  # noqa: BLE001  whatever a peer says of a shape that the file does not have
-        ones = open_peers((name,), model, {n: a[:1] for n, a in batch.items()}, threads)
-        return {form + IN_TURN: _so_many_times(run, samples) for form, run in ones.items()}
-    return runs
+    whole = open_peers((name,), model, batch, threads)
+    if not whole.refused:
+        return whole
+    ones = open_peers((name,), model, {n: a[:1] for n, a in batch.items()}, threads)
+    in_turn = {
+        form + IN_TURN: _so_many_times(run, samples) for form, run in ones.runs.items() if form not in whole.runs
+    }
+    return Opened({**whole.runs, **in_turn}, {form: why for form, why in ones.refused.items() if form in whole.refused})
 
 
 def _so_many_times(run: Run, count: int) -> Run:

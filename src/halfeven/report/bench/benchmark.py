@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
@@ -53,6 +53,7 @@ class Benchmark:
     peak : integer operations a second on registers alone, in the same process.
     layers : where the time of our run goes, in order.
     batch : many samples at once, where that was asked for.
+    refused : why a peer has no times, by engine: it does not run the file.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -64,6 +65,12 @@ class Benchmark:
     layers: tuple[LayerTime, ...]
     footprint: Footprint
     batch: Batch | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        from halfeven.report.bench.text import text  # noqa: PLC0415
+
+        return text(self)
 
     @property
     def own(self) -> Times:
@@ -107,7 +114,8 @@ def benchmark(
         raise ParameterError(f"input '{empty}' has shape {feeds[empty].shape}, which is nothing to time: give a sample")
     count = threads or default_threads()
     engine, wanted = Engine(program), [p.name for p in program.outputs]
-    runs = {OURS: lambda: engine.run(feeds, wanted, count)} | open_peers(tuple(against), model, feeds, count)
+    peers = open_peers(against, model, feeds, count)
+    runs = {OURS: lambda: engine.run(feeds, wanted, count), **peers.runs}
     times = interleaved(runs, seconds * len(runs))
     planned = engine.plan_for(feeds, wanted, count)
     stages = [s for s in planned.stages if hasattr(s, "plan")]
@@ -127,4 +135,5 @@ def benchmark(
         measure_batch(engine, model, feeds, wanted, samples=batch, threads=count, against=against, seconds=seconds)
         if batch
         else None,
+        peers.refused,
     )

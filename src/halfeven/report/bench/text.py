@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from halfeven.report.bench.batch import OURS, Batch
 from halfeven.report.bench.benchmark import Benchmark
@@ -15,8 +15,8 @@ LAYER_COLUMNS = ("layer", "", "time", "share", "MMACs", "GOPS", "of peak")
 
 
 def engine_rows(found: Benchmark) -> list[tuple[str, ...]]:
-    """One row an engine."""
-    return [_engine_row(found, name) for name in found.times]
+    """One row an engine, and one a peer that does not run the file."""
+    return [*(_engine_row(found, name) for name in found.times), *_refused(found, len(ENGINE_COLUMNS))]
 
 
 def _engine_row(found: Benchmark, name: str) -> tuple[str, ...]:
@@ -27,8 +27,19 @@ def _engine_row(found: Benchmark, name: str) -> tuple[str, ...]:
 
 
 def batch_rows(batch: Batch) -> list[tuple[str, ...]]:
-    """One row an engine."""
-    return [_batch_row(batch, name, times) for name, times in batch.times.items()]
+    """One row an engine, and one a peer that does not run the file."""
+    rows = [_batch_row(batch, name, times) for name, times in batch.times.items()]
+    return [*rows, *_refused(batch, len(BATCH_COLUMNS))]
+
+
+def _refused(found: Benchmark | Batch, columns: int) -> Iterator[tuple[str, ...]]:
+    return ((name, "refused", *[""] * (columns - 2)) for name in found.refused)
+
+
+def refusal_lines(found: Benchmark) -> list[str]:
+    """Why peers have no times, one line a reason."""
+    reasons = {**({} if found.batch is None else found.batch.refused), **found.refused}
+    return [f"{name} refuses the model: {why}" for name, why in reasons.items()]
 
 
 def _batch_row(batch: Batch, name: str, times: Times) -> tuple[str, ...]:
@@ -61,6 +72,22 @@ def _millions(macs: int) -> str:
 def milliseconds(seconds: float) -> str:
     """A duration, with three digits."""
     return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+MOST_LAYERS = 15
+
+
+def text(found: Benchmark, most: int = MOST_LAYERS) -> str:
+    """The summary and every table; of the layers the ``most`` slowest."""
+    lines = [*summary_lines(found), "", *_table(ENGINE_COLUMNS, engine_rows(found)), *refusal_lines(found)]
+    if found.batch is not None:
+        lines += ["", f"{found.batch.samples} samples at once", *_table(BATCH_COLUMNS, batch_rows(found.batch))]
+    return "\n".join([*lines, "", "slowest layers", *_table(LAYER_COLUMNS, layer_rows(found, most))])
+
+
+def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    return ("  ".join(map(str.ljust, cells, widths)).rstrip() for cells in (columns, *rows))
 
 
 def summary_lines(found: Benchmark) -> Sequence[str]:
