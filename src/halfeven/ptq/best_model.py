@@ -49,6 +49,24 @@ def output_errors(
     HalfevenError
         If one of them cannot run on a sample.
     """
+    found = differences_by_output(model, made, samples, profile, progress)
+    return [sum(measure.of(d) for d in sums.values()) for sums in found]
+
+
+def differences_by_output(
+    model: ir.Model,
+    made: Sequence[ir.Model],
+    samples: Sequence[Sample],
+    profile: Profile,
+    progress: Callable[[int], object] = lambda _done: None,
+) -> list[dict[str, Difference]]:
+    """How far each of ``made``, run in integers, is from ``model`` at each output.
+
+    Raises
+    ------
+    HalfevenError
+        If one of them cannot run on a sample.
+    """
     outputs = [str(v.name) for v in model.graph.outputs]
     engines = [Engine(lower(m, profile)) for m in made]
     found = [dict.fromkeys(outputs, Difference()) for _ in made]
@@ -61,4 +79,4 @@ def output_errors(
             for name in outputs:
                 sums[name] += Difference.between(expected[name], got[name])
         progress(count)
-    return [sum(measure.of(d) for d in sums.values()) for sums in found]
+    return found

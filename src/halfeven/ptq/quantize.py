@@ -229,7 +229,7 @@ class Calibrated:
         told = (self.seen.count.tick, self.seen.count) if tick is None else (tick, None)
         draft, refined = refine(plan.algorithms, first, self.seen.kept, *told)
         reports = (*self.rewrites, *refined)
-        outcome = outcome_of(draft, refined, self.seen.kept[:COMPARED])
+        outcome = outcome_of(draft, refined, self.seen.kept, COMPARED)
         exposed = self._exposed(self.write(draft, reports), plan)
         remarks = remarks_on(ranges, plan.placement.products, draft.arrays, self.seen.samples)
         return PtqResult(
