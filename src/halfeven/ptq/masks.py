@@ -34,10 +34,19 @@ class SoftmaxRead:
         ``exp`` of it is at most ``1 / (2 levels n)`` beside the 1 of the row's greatest value. A row that is masked
         whole is one number, of which every code says the same: 0.
         """
+        top, floor = self._floor(x)
+        return np.asarray(np.where(top > ABSORBS, np.maximum(x, floor), np.float32(0)))
+
+    def pushed_out(self, x: np.ndarray) -> np.ndarray:
+        """Which values :meth:`told_apart` takes as one with others: below the limit, and rows masked whole."""
+        top, floor = self._floor(x)
+        return np.asarray((x < floor) | (top <= ABSORBS))
+
+    def _floor(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows = x.shape[self.axis] if x.size else 1
         reach = np.float32(math.log(2 * self.levels * rows))
         top = x.max(axis=self.axis, keepdims=True, initial=-np.inf)
-        return np.asarray(np.where(top > ABSORBS, np.maximum(x, top - reach), np.float32(0)))
+        return top, top - reach
 
 
 def softmax_reads(model: ir.Model, placement: Placement, levels: Mapping[str, int]) -> dict[str, SoftmaxRead]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
@@ -24,6 +26,7 @@ from halfeven.report.facts import facts
 from halfeven.report.finding import Finding, Kind
 from halfeven.report.layer_sums import Each, LayerSums, Seen, layer_sums
 from halfeven.report.layers import FloatModel, Layer, Pairing, Unpaired, label, pair
+from halfeven.report.masked import pushed_out
 from halfeven.report.row import LayerRow, layer_row
 from halfeven.report.speed import measure_speed
 from halfeven.report.walk import Plan, Walk
@@ -100,6 +103,12 @@ class _Gathered:
         self._each = each
         self._plan = Plan(program, pairing.layers, weights, native_backend())
         self.reads = self._plan.reads
+        masks = pushed_out(pairing.float_model, pairing.layers)
+        self._pushed_out = {  # by layer; a product with a weight masks nothing, and its error is counted in full
+            layer.index: masks[layer.name]
+            for layer in pairing.layers
+            if layer.name in masks and layer.made_by.name not in weights
+        }
         self._tapped = tap(pairing.float_model, {layer.name for layer in pairing.layers})
 
     def add(self, sample: Mapping[str, Array]) -> None:
@@ -118,7 +127,11 @@ class _Gathered:
 
     def _take(self, layer: Layer, seen: Seen) -> None:
         each = self._each if seen.real.size >= WORTH_THREADS else map
-        found = layer_sums(seen, layer.params, layer.axis, each)
+        counted = seen
+        if layer.index in self._pushed_out:  # sums leave out what is infinite
+            gone = self._pushed_out[layer.index](seen.real)
+            counted = replace(seen, real=np.where(gone, np.float32(-np.inf), seen.real))
+        found = layer_sums(counted, layer.params, layer.axis, each)
         before = self.sums.get(layer.index)
         self.sums[layer.index] = found if before is None else before.merge(found)
         if layer.is_output:

@@ -28,6 +28,7 @@ COLUMNS = (
     "rounding_sqnr_db",
     "weight_bits",
     "weight_sqnr_db",
+    "left_out",
     "lo",
     "hi",
     "representable_lo",

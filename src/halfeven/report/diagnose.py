@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 
 from halfeven.ir.instructions import Float, Softmax
+from halfeven.report.amount import amount
 from halfeven.report.diagnose_input import input_findings
 from halfeven.report.finding import Finding, Kind, Severity
 from halfeven.report.row import LayerRow
@@ -87,8 +88,8 @@ def _pinned(row: LayerRow) -> Iterator[Finding]:
             yield Finding(
                 Kind.PINNED,
                 Severity.PROBLEM,
-                f"{share:.1%} of this output's codes are the {end}est one, where the float model goes {missing:.1f} "
-                "steps further on average",
+                f"{share:.1%} of this output's codes are the {end}est one, where the float model goes "
+                f"{amount(missing)} steps further on average",
             )
 
 
@@ -97,10 +98,10 @@ def _outliers(row: LayerRow) -> Iterator[Finding]:
     ratio, usual = row.channel_ratio, row.channel_rounding_db
     if ratio is None or usual is None or ratio < OUTLIER_RATIO or usual >= WEAK_DB or _is_choice(row):
         return
-    text = (
-        f"the largest of {row.channels} channels reaches {ratio:.0f} times as far as the median one, whose codes have"
+    text = f"the largest of {row.channels} channels reaches {amount(ratio, 0)} times as far as the median one, whose"
+    yield Finding(
+        Kind.OUTLIERS, Severity.PROBLEM if usual < POOR_DB else Severity.WEAK, f"{text} codes have {_db(usual)}"
     )
-    yield Finding(Kind.OUTLIERS, Severity.PROBLEM if usual < POOR_DB else Severity.WEAK, f"{text} {_db(usual)}")
 
 
 def _is_choice(row: LayerRow) -> bool:
@@ -205,6 +206,7 @@ def _one_sided(row: LayerRow) -> str:
 
 def _notes(row: LayerRow) -> Iterator[Finding]:
     """What could be better, beside the largest part of the error."""
+    yield from _masked(row)
     rounding = row.rounding_sqnr_db
     own = math.inf if row.alone_sqnr_db is None else row.alone_sqnr_db
     if rounding is not None and own >= WEAK_DB and rounding < FINE_DB and one_sided_db(row) >= ONE_SIDED_DB:
@@ -219,6 +221,12 @@ def _notes(row: LayerRow) -> Iterator[Finding]:
         share = row.sums.accumulated.constant_share
         text = f"{share:.0%} of the error's energy is a constant offset for each channel"
         yield Finding(Kind.BIAS, Severity.WEAK, text)
+
+
+def _masked(row: LayerRow) -> Iterator[Finding]:
+    if row.left_out:
+        text = f"{row.left_out:.2%} of the values are left out: infinite, or to Softmax as good as minus infinity"
+        yield Finding(Kind.MASKED, Severity.NOTE, text)
 
 
 def _inherited(row: LayerRow) -> Iterator[Finding]:

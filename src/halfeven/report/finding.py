@@ -31,6 +31,7 @@ class Kind(Enum):
     DEAD = "dead channels"
     BIAS = "constant error"
     SCALED = "scaled channels"
+    MASKED = "masked"
     INHERITED = "inherited"
     FLOAT = "float32"
 
@@ -50,6 +51,7 @@ REMEDIES: dict[Kind, str] = {
     Kind.DEAD: "prune them: they cost time and say nothing",
     Kind.BIAS: "bias correction",
     Kind.SCALED: "none needed: the channels were equalized when the model was quantized",
+    Kind.MASKED: "none needed where Softmax reads them: it makes 0 of them",
     Kind.INHERITED: "mend the layers before it",
     Kind.FLOAT: "codes at its result, where its operator has an integer form; else another operator",
 }

@@ -11,6 +11,7 @@ from importlib import resources
 from string import Template
 from typing import Any
 
+from halfeven.report.amount import amount
 from halfeven.report.comparison import Comparison
 from halfeven.report.cost_lines import cost_notes, cost_rows, size
 from halfeven.report.curve import curve
@@ -187,7 +188,7 @@ def _tag(finding: Finding) -> str:
 
 
 def _steps(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"  # noqa: PLR2004
+    return "-" if value is None else amount(value, 2 if abs(value) < 10 else 1)  # noqa: PLR2004
 
 
 def _cost(line: tuple[str, str, str, str]) -> str:
@@ -231,7 +232,7 @@ def _short(value: float) -> float:
 
 
 def _numbers(comparison: Comparison, row: LayerRow) -> Iterator[tuple[str, str]]:
-    yield "float values", f"{row.lo:.5g} to {row.hi:.5g}"
+    yield "float values", f"{row.lo:.5g} to {row.hi:.5g}" if row.elements else "none that count"
     if row.representable_lo is not None:
         yield "range of codes", f"{row.representable_lo:.5g} to {row.representable_hi:.5g} ({_codes(row)})"
         yield "outside the range", share(row.clipped)
@@ -248,12 +249,14 @@ def _numbers(comparison: Comparison, row: LayerRow) -> Iterator[tuple[str, str]]
     if row.weight_bits is not None:
         level = "" if row.weight_sqnr_db is None else f", SQNR of its codes {db(row.weight_sqnr_db)}"
         yield "weight", f"int{row.weight_bits}{level}"
-    ratio = "" if row.channel_ratio is None else f", largest {row.channel_ratio:.1f} × median"
+    ratio = "" if row.channel_ratio is None else f", largest {amount(row.channel_ratio)} × median"
     yield "channels", f"{row.channels}{ratio}, {row.dead_channels} dead, {row.lost_channels} lost"
     if row.macs:
         yield "multiply-accumulates", f"{row.macs:,}"
     yield from _at_outputs(comparison, row)
     yield "values compared", f"{row.elements:,}"
+    if row.left_out:
+        yield "left out: masked, or infinite", share(row.left_out)
 
 
 def _at_outputs(comparison: Comparison, row: LayerRow) -> Iterator[tuple[str, str]]:

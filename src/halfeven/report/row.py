@@ -32,6 +32,7 @@ class LayerRow:
     alone_sqnr_db, alone_max_error_steps : this layer alone, run on the float model's values put on codes.
     rounding_sqnr_db : the float model's result put on this layer's codes: what its scale alone costs.
     weight_bits, weight_sqnr_db : of its weight's codes; the level of its result if they alone were quantized.
+    left_out : share of values that count in nothing here: masked, or infinite in the float model.
     lo, hi : of the float values. representable_lo, representable_hi : of the codes.
     clipped : share of float values outside that, by more than 1.5 steps. at_qmin, at_qmax : shares of the run's codes.
     channels : how many. dead_channels : constant in the float model. lost_channels : constant in the codes alone.
@@ -56,6 +57,7 @@ class LayerRow:
     rounding_sqnr_db: float | None
     weight_bits: int | None
     weight_sqnr_db: float | None
+    left_out: float
     lo: float
     hi: float
     representable_lo: float | None
@@ -96,6 +98,7 @@ def layer_row(layer: Layer, sums: LayerSums, weight: Weight | None, macs: int) -
         rounding_sqnr_db=None if sums.rounding is None else sums.rounding.sqnr_db,
         weight_bits=None if weight is None or weight.qtype is None else weight.qtype.bits,
         weight_sqnr_db=_weight_db(sums),
+        left_out=run.infinite / max(1, run.infinite + run.elements),
         lo=float(run.f_lo.min(initial=np.inf)),
         hi=float(run.f_hi.max(initial=-np.inf)),
         representable_lo=ends[0],

@@ -12,7 +12,7 @@ from halfeven.report.row import LayerRow
 from halfeven.report.thresholds import FINE_DB, POOR_DB
 
 NAMED = 3  # layers named in one sentence
-QUIET = (Kind.INHERITED, Kind.DEAD)  # said of the layer alone
+QUIET = (Kind.INHERITED, Kind.DEAD, Kind.MASKED)  # said of the layer alone
 
 
 @dataclass(frozen=True)

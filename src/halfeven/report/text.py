@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from halfeven.report.amount import amount
 from halfeven.report.comparison import Comparison
 from halfeven.report.cost_lines import cost_lines
+from halfeven.report.finding import Finding, Kind
 from halfeven.report.row import LayerRow
 from halfeven.report.summary import own_db
 
@@ -51,8 +53,8 @@ def worst_rows(comparison: Comparison, count: int) -> tuple[LayerRow, ...]:
 def _cells(comparison: Comparison, row: LayerRow) -> tuple[str, ...]:
     name = row.name if len(row.name) <= NAME_WIDTH else f"{row.name[: NAME_WIDTH - 1]}…"
     ends = None if row.at_qmin is None or row.at_qmax is None else row.at_qmin + row.at_qmax
-    said = "; ".join(f.kind.value for f in comparison.findings[row.index])
-    steps = "-" if row.max_error_steps is None else f"{row.max_error_steps:.1f}"
+    said = "; ".join(_said(f, row) for f in comparison.findings[row.index])
+    steps = "-" if row.max_error_steps is None else amount(row.max_error_steps)
     levels = number(row.sqnr_db), number(row.alone_sqnr_db)
     return (
         str(row.index),
@@ -65,6 +67,11 @@ def _cells(comparison: Comparison, row: LayerRow) -> tuple[str, ...]:
         share(ends),
         said,
     )
+
+
+def _said(finding: Finding, row: LayerRow) -> str:
+    """Its name; of masked values their share as well, which no column has."""
+    return f"{share(row.left_out)} masked, left out" if finding.kind is Kind.MASKED else finding.kind.value
 
 
 def number(value: float | None) -> str:

@@ -83,8 +83,10 @@
     ends.forEach(([at, text], k) => {
       const made = element("span", { className: "clip-label", textContent: text });
       const part = at / real.length;
-      if (k === 0) made.style.left = `${100 * part}%`;
+      const rightwards = k === 0 ? part < 0.75 : part < 0.25; // into the plot, where there is room
+      if (rightwards) made.style.left = `${100 * part}%`;
       else made.style.right = `${100 * (1 - part)}%`;
+      made.classList.toggle("above", k === 1 && (clipHi - clipLo) / real.length < 0.6);
       plot.append(made);
     });
     const legend = element("p", { className: "legend" }, element("span", { className: "key real" }), "float model",
