@@ -124,7 +124,7 @@ def test_a_peer_that_refuses_the_file_is_a_row_and_its_reason_a_line(
     assert opened.refused["onnxruntime"]
 
     def refuse(*_: object, **__: object) -> object:
-        raise RuntimeError("no kernel for QuantizeLinear\nand more")
+        raise RuntimeError("Exception from src/core.cpp:105:\nno kernel for QuantizeLinear\nof int4")
 
     monkeypatch.setattr(ort, "InferenceSession", refuse)
     found = model.bench(threads=1, against="onnxruntime", seconds=0, batch=2)
@@ -134,12 +134,14 @@ def test_a_peer_that_refuses_the_file_is_a_row_and_its_reason_a_line(
     assert set(found.refused) == set(found.batch.refused) == both
     assert [row[:2] for row in engine_rows(found)[1:]] == [(name, "refused") for name in found.refused]
     assert [row[1] for row in batch_rows(found.batch)].count("refused") == 2
-    assert refusal_lines(found) == [f"{name} refuses the model: no kernel for QuantizeLinear" for name in found.refused]
+    assert refusal_lines(found) == [
+        f"{name} refuses the model: no kernel for QuantizeLinear of int4" for name in found.refused
+    ]
     model.save(tmp_path / "m.onnx")
     arguments = ["bench", str(tmp_path / "m.onnx"), "--against", "onnxruntime", "--seconds", "0", "--threads", "1"]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
-    for text in ("onnxruntime refuses the model: no kernel for QuantizeLinear", "slowest layers", "halfeven"):
+    for text in ("onnxruntime refuses the model: no kernel for QuantizeLinear of int4", "slowest layers", "halfeven"):
         assert text in done.output
 
 

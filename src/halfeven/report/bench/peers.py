@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ Array = NDArray[Any]
 Feeds = Mapping[str, Array]
 Run = Callable[[], object]
 PEERS = ("onnxruntime", "openvino")
+PLACE = re.compile(r"\.(cpp|hpp|h):\d+:?\s*$")  # a line of OpenVINO's that names its own source, before what is wrong
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def _open(name: str, model: bytes, feeds: Feeds, threads: int) -> Run | str:
         run = openers[name](model, feeds, threads)
         run()
     except Exception as error:  # noqa: BLE001  whatever a peer says of a file that it does not run
-        return _first_line(error)
+        return _reason(error)
     return run
 
 
@@ -98,6 +100,7 @@ def _openvino(model: bytes, feeds: Feeds, threads: int) -> Run:
     return lambda: request.infer(arrays, share_inputs=True, share_outputs=True)
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__
+def _reason(error: Exception) -> str:
+    """One line of what a peer said, without the places in its source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not PLACE.search(line)]
+    return " ".join(lines)[:200] or type(error).__name__
