@@ -248,7 +248,7 @@ def test_codes_in_and_codes_out() -> None:
     expected = onnxruntime_outputs(model, feeds)
     assert_every_backend_gives(loaded, feeds, expected)
     np.testing.assert_array_equal(loaded.run_codes(feeds)[y], expected[y])
-    with pytest.raises(DataError, match="takes int8, not float32"):
+    with pytest.raises(DataError, match="takes codes of int8, not float32"):
         loaded.run({"x": feeds["x"].astype(np.float32)})
 
 
